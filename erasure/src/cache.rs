@@ -78,14 +78,17 @@ impl PlanCache {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{kernel::Kernel, matrix::Matrix};
+    use crate::{
+        kernel::{Kernel, Supported},
+        matrix::Matrix,
+    };
 
     fn pattern(inputs: u32) -> Pattern {
         Pattern { inputs, outputs: 0 }
     }
 
     fn plan() -> Plan {
-        Plan::new(Kernel::Portable, Matrix::from_fn(1, 1, |_, _| 1))
+        Plan::new(Supported::new(Kernel::Portable).unwrap(), &Matrix::from_fn(1, 1, |_, _| 1))
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::{
     Policy, SHARDS_MAX,
     cache::{Pattern, PlanCache},
-    kernel::{self, Kernel},
+    kernel::{self, Kernel, Supported},
     matrix::{Matrix, generator},
     plan::Plan,
     recovery::{recovery_matrix, slots},
@@ -21,7 +21,7 @@ pub struct Code {
 
 struct Inner {
     policy: Policy,
-    kernel: Kernel,
+    kernel: Supported,
     encode: Plan,
     plans: PlanCache,
 }
@@ -63,6 +63,9 @@ pub enum CodeError {
         /// Shards that are needed.
         needed: usize,
     },
+    /// The CPU lacks what the kernel needs.
+    #[error("this CPU can't run the {0} kernel")]
+    Kernel(Kernel),
     /// A slot that doesn't exist, is not missing, or was named twice.
     #[error("slot {slot} can't be rebuilt: it doesn't exist, is present or was named twice")]
     Slot {
@@ -74,13 +77,20 @@ pub enum CodeError {
 impl Code {
     /// The code with `data` data and `parity` parity shards, on the fastest kernel that this CPU has.
     pub fn new(data: usize, parity: usize) -> Result<Self, CodeError> {
-        let policy = Policy::new(data, parity).ok_or(CodeError::Policy { data, parity })?;
-        Ok(Self::with_kernel(policy, Kernel::Portable))
+        Self::with_kernel(data, parity, Kernel::best())
     }
 
-    fn with_kernel(policy: Policy, kernel: Kernel) -> Self {
-        let encode = Plan::new(kernel, Matrix::from_fn(policy.parity(), policy.data(), generator));
-        Self { inner: Arc::new(Inner { policy, kernel, encode, plans: PlanCache::default() }) }
+    /// The same code on a kernel of one's choice, to test and to compare: all kernels give the same bytes.
+    pub fn with_kernel(data: usize, parity: usize, kernel: Kernel) -> Result<Self, CodeError> {
+        let policy = Policy::new(data, parity).ok_or(CodeError::Policy { data, parity })?;
+        let kernel = Supported::new(kernel).ok_or(CodeError::Kernel(kernel))?;
+        let encode = Plan::new(kernel, &Matrix::from_fn(parity, data, generator));
+        Ok(Self { inner: Arc::new(Inner { policy, kernel, encode, plans: PlanCache::default() }) })
+    }
+
+    /// What does the work.
+    pub fn kernel(&self) -> Kernel {
+        self.inner.kernel.kernel()
     }
 
     /// The policy of this code.
@@ -139,7 +149,7 @@ impl Code {
         check_lengths([old.len(), new.len()].into_iter().chain(parity.iter().map(|shard| shard.len())))?;
         // The parity changes by a multiple of `old + new`, which is the sum of the same multiple of each.
         let matrix = Matrix::from_fn(parity.len(), 2, |row, _| generator(row, slot));
-        kernel::multiply(&Plan::new(self.inner.kernel, matrix), &[old, new], parity, true);
+        kernel::multiply(&Plan::new(self.inner.kernel, &matrix), &[old, new], parity, true);
         Ok(())
     }
 
@@ -163,7 +173,7 @@ impl Code {
     }
 
     fn recovery(&self, pattern: Pattern) -> Plan {
-        Plan::new(self.inner.kernel, recovery_matrix(self.policy(), pattern))
+        Plan::new(self.inner.kernel, &recovery_matrix(self.policy(), pattern))
     }
 }
 

@@ -1,6 +1,6 @@
 //! Laws of the code: what was lost comes back, and nothing else changes.
 
-use asterism_erasure::{Code, CodeError, SHARDS_MAX};
+use asterism_erasure::{Code, CodeError, Kernel, SHARDS_MAX};
 use proptest::prelude::*;
 
 /// All shards of a stripe with the given data.
@@ -42,11 +42,13 @@ fn stripes() -> impl Strategy<Value = (usize, usize, Vec<Vec<u8>>, Vec<usize>, u
 proptest! {
     #[test]
     fn any_losses_up_to_the_parity_come_back((data, parity, content, lost, wanted) in stripes()) {
-        let code = Code::new(data, parity).unwrap();
-        let shards = encoded(&code, &content);
         let wanted = &lost[..wanted];
-        for (slot, bytes) in wanted.iter().zip(rebuilt(&code, &shards, &lost, wanted)) {
-            prop_assert_eq!(&bytes, &shards[*slot], "slot {}", slot);
+        for kernel in Kernel::available() {
+            let code = Code::with_kernel(data, parity, kernel).unwrap();
+            let shards = encoded(&code, &content);
+            for (slot, bytes) in wanted.iter().zip(rebuilt(&code, &shards, &lost, wanted)) {
+                prop_assert_eq!(&bytes, &shards[*slot], "slot {} on {}", slot, kernel);
+            }
         }
     }
 }
