@@ -1,0 +1,125 @@
+//! The port to storage nodes.
+
+use crate::extent::{Extent, ShardKey};
+use asterism_erasure::Policy;
+use asterism_proto::{ClusterId, NodeId, ShardError};
+use bytes::Bytes;
+use futures::{future::BoxFuture, stream::BoxStream};
+use tokio::sync::mpsc;
+
+/// Some bytes of a shard with the checksum that binds them to their place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// The bytes.
+    pub data: Bytes,
+    /// `cell_checksum` of the bytes in this place.
+    pub checksum: u64,
+}
+
+/// What a writer sends, in order: cells, then the end. A channel that closes without an end discards the shard.
+#[derive(Clone, Debug)]
+pub enum PutStep {
+    /// The next cell.
+    Cell(Cell),
+    /// All cells were sent; the extent's content has this many bytes.
+    Finish {
+        /// Without padding.
+        extent_bytes: u64,
+    },
+}
+
+/// A shard's cells in order, beginning with the first one asked for.
+pub type CellStream = BoxStream<'static, Result<Cell, ShardError>>;
+
+/// A shard that a node has opened for reading.
+pub struct OpenShard {
+    /// Of the extent, as the shard itself says.
+    pub extent_bytes: u64,
+    /// The cells asked for.
+    pub cells: CellStream,
+}
+
+/// What became of a shard that was to be deleted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Deleted {
+    /// It is gone now.
+    Removed,
+    /// It was not there.
+    Absent,
+    /// The node could not do it.
+    Failed,
+}
+
+/// What a node found when it read a whole shard from its disk.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verified {
+    /// Every cell verifies.
+    Valid,
+    /// The node does not have it.
+    Absent,
+    /// Something in it does not verify.
+    Corrupt,
+    /// It could not be read; proves nothing.
+    Failed,
+}
+
+/// A shard as a node lists it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundShard {
+    /// Which one.
+    pub key: ShardKey,
+    /// Whose, as its header says.
+    pub cluster: ClusterId,
+    /// The code of its extent.
+    pub policy: Policy,
+    /// Size of a full cell.
+    pub cell_bytes: usize,
+    /// Of the extent.
+    pub extent_bytes: u64,
+    /// Of the writer, when it wrote.
+    pub epoch: u64,
+}
+
+/// The shards of all nodes. Every call has a deadline of its own; a call that is dropped is cancelled.
+pub trait Shards: Send + Sync + 'static {
+    /// Writes one shard and answers when it is durable, with the bytes of its cells.
+    fn put(
+        &self,
+        node: NodeId,
+        extent: &Extent,
+        slot: usize,
+        epoch: u64,
+        steps: mpsc::Receiver<PutStep>,
+    ) -> BoxFuture<'static, Result<u64, ShardError>>;
+
+    /// Opens a shard at `first_cell`; the caller verifies what comes.
+    fn get(
+        &self,
+        node: NodeId,
+        key: ShardKey,
+        first_cell: u32,
+        cells: u32,
+    ) -> BoxFuture<'static, Result<OpenShard, ShardError>>;
+
+    /// Deletes shards under a lease's epoch; one outcome per key, in order.
+    fn delete(
+        &self,
+        node: NodeId,
+        keys: Vec<ShardKey>,
+        epoch: u64,
+    ) -> BoxFuture<'static, Result<Vec<Deleted>, ShardError>>;
+
+    /// Has the node read whole shards from its disk; one outcome per key, in order.
+    fn verify(
+        &self,
+        node: NodeId,
+        keys: Vec<ShardKey>,
+    ) -> BoxFuture<'static, Result<Vec<Verified>, ShardError>>;
+
+    /// A page of the node's shards beyond `after`, in key order; empty at the end.
+    fn list(
+        &self,
+        node: NodeId,
+        after: Option<ShardKey>,
+    ) -> BoxFuture<'static, Result<Vec<FoundShard>, ShardError>>;
+}
