@@ -151,7 +151,7 @@ fn multiply_tile(
             (Kernel::Avx2, Tables::Nibbles(tables)) => avx2::run(plan.kernel, &tables[coefficients], block),
             #[cfg(target_arch = "aarch64")]
             (Kernel::Neon, Tables::Nibbles(tables)) => neon::run(plan.kernel, &tables[coefficients], block),
-            (Kernel::Portable, Tables::Plain(plain)) => portable::run(&plain[coefficients], block),
+            (Kernel::Portable, Tables::Plain(tables)) => portable::run(&tables[coefficients], block),
             _ => unreachable!("a plan has the tables of its kernel"),
         }
     }

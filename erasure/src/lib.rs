@@ -1,8 +1,8 @@
 //! The erasure code of Asterism: how an extent becomes cells, how lost cells come back, and how a cell
 //! proves that it is the one that was asked for.
 //!
-//! The crate is pure: it takes slices and fills slices, knows no disk, network or clock, and never allocates
-//! on the path of the bytes.
+//! The crate is pure: it takes slices and fills slices, knows no disk, network or clock, and allocates
+//! nothing in proportion to the bytes.
 //!
 //! - [`Policy`]: `k` data + `m` parity shards.
 //! - [`Code`]: systematic Cauchy Reed-Solomon over GF(2^8): encode, reconstruct, update in place.
@@ -23,5 +23,5 @@ mod recovery;
 pub use checksum::{CellIdentity, cell_checksum};
 pub use code::{Code, CodeError};
 pub use kernel::Kernel;
-pub use layout::{CELL_BYTES_MAX, EXTENT_BYTES_MAX, Layout, LayoutError};
+pub use layout::{CELL_BYTES_MAX, EXTENT_BYTES_MAX, Layout, LayoutError, cell_stride};
 pub use policy::{Policy, PolicyError, SHARDS_MAX};

@@ -9,7 +9,7 @@
 
 use crate::{
     SHARDS_MAX,
-    field::{inverse, product, product_by_definition},
+    field::{inverse, product},
 };
 
 static GENERATOR: [[u8; SHARDS_MAX]; SHARDS_MAX] = scaled_cauchy();
@@ -20,9 +20,9 @@ const fn scaled_cauchy() -> [[u8; SHARDS_MAX]; SHARDS_MAX] {
     while i < SHARDS_MAX {
         let mut j = 0;
         while j < SHARDS_MAX {
-            let row_scale = product_by_definition(cauchy(0, 0), inverse(cauchy(i, 0)));
-            let scale = product_by_definition(row_scale, inverse(cauchy(0, j)));
-            rows[i][j] = product_by_definition(cauchy(i, j), scale);
+            let row_scale = product(cauchy(0, 0), inverse(cauchy(i, 0)));
+            let scale = product(row_scale, inverse(cauchy(0, j)));
+            rows[i][j] = product(cauchy(i, j), scale);
             j += 1;
         }
         i += 1;

@@ -3,7 +3,7 @@
 use std::ops::Range;
 
 use crate::{
-    field::product_by_definition,
+    field::product,
     kernel::{Kernel, Supported},
     matrix::Matrix,
 };
@@ -81,10 +81,10 @@ const fn affine(coefficient: u8) -> u64 {
     let mut matrix = [0; 8];
     let mut input_bit = 0;
     while input_bit < 8 {
-        let product = product_by_definition(coefficient, 1 << input_bit);
+        let column = product(coefficient, 1 << input_bit);
         let mut output_bit = 0;
         while output_bit < 8 {
-            matrix[7 - output_bit] |= (product >> output_bit & 1) << input_bit;
+            matrix[7 - output_bit] |= ((column >> output_bit) & 1) << input_bit;
             output_bit += 1;
         }
         input_bit += 1;
@@ -98,8 +98,8 @@ static NIBBLES: [[u8; 32]; 256] = {
     while value < 256 {
         let mut nibble = 0;
         while nibble < 16 {
-            tables[value][nibble] = product_by_definition(value as u8, nibble as u8);
-            tables[value][16 + nibble] = product_by_definition(value as u8, (nibble << 4) as u8);
+            tables[value][nibble] = product(value as u8, nibble as u8);
+            tables[value][16 + nibble] = product(value as u8, (nibble << 4) as u8);
             nibble += 1;
         }
         value += 1;

@@ -8,7 +8,7 @@ fn encoded(code: &Code, data: &[Vec<u8>]) -> Vec<Vec<u8>> {
     let mut parity = vec![vec![0xAA; data[0].len()]; code.policy().parity()];
     let data_slices: Vec<&[u8]> = data.iter().map(Vec::as_slice).collect();
     let mut parity_slices: Vec<&mut [u8]> = parity.iter_mut().map(Vec::as_mut_slice).collect();
-    code.encode(&data_slices, &mut parity_slices).unwrap();
+    code.encode(&data_slices, &mut parity_slices).expect("the stripe has the shape of the code");
     data.iter().cloned().chain(parity).collect()
 }
 
@@ -19,7 +19,7 @@ fn rebuilt(code: &Code, shards: &[Vec<u8>], lost: &[usize], wanted: &[usize]) ->
     let mut buffers = vec![vec![0x55; shards[0].len()]; wanted.len()];
     let mut targets: Vec<(usize, &mut [u8])> =
         wanted.iter().copied().zip(buffers.iter_mut().map(Vec::as_mut_slice)).collect();
-    code.reconstruct(&present, &mut targets).unwrap();
+    code.reconstruct(&present, &mut targets).expect("no more is lost than the code bears");
     buffers
 }
 

@@ -72,11 +72,17 @@ fn unrolled<const INPUTS: usize, const ROWS: usize, const VECTORS: usize>(
     let (mut at, end) = (block.start(), block.end());
     while end - at >= VECTORS * VECTOR_BYTES {
         let mut sums = [[_mm512_setzero_si512(); VECTORS]; ROWS];
-        for (input, coefficients) in inputs.iter().zip(coefficients) {
-            // SAFETY: input and output reach to `end`, and this stride doesn't pass it.
-            let vectors = unsafe { load::<VECTORS>(input.add(at)) };
-            add_multiples(&mut sums, &vectors, coefficients);
+        // Written out, as the compiler stops unrolling long before sixteen inputs of four rows.
+        macro_rules! add_inputs {
+            ($($index:literal)*) => {
+                $(if $index < INPUTS {
+                    // SAFETY: input and output reach to `end`, and this stride doesn't pass it.
+                    let vectors = unsafe { load::<VECTORS>(inputs[$index].add(at)) };
+                    add_multiples(&mut sums, &vectors, &coefficients[$index]);
+                })*
+            };
         }
+        add_inputs!(0 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15);
         for (output, sums) in outputs.iter().zip(&sums) {
             // SAFETY: as above; the block has its outputs for itself.
             unsafe { store(output.add(at), sums) };

@@ -1,57 +1,59 @@
 //! Plain Rust for every CPU, and the twin that the other kernels are checked against.
 //!
-//! Eight bytes at a time, without tables: an input is doubled seven times and each output adds the doublings that its
-//! coefficient has bits for. The compiler turns the loop over a piece into whatever vectors the target has.
+//! No tables: an input byte is doubled seven times, and each output adds the doublings that its coefficient has bits for.
+//! The same is done to all bytes of a piece, so the compiler turns it into whatever vectors the target has.
 
 use super::block::Block;
-use crate::field::REDUCTION;
+use crate::field::double;
 
-/// An input piece and the output piece that it feeds stay in the first-level cache.
-const PIECE_BYTES: usize = 4 << 10;
-const WORD_BYTES: usize = 8;
-const LOW_BITS: u64 = 0x0101_0101_0101_0101;
+/// The sums of four rows and a piece of input stay in the first-level cache.
+const PIECE_BYTES: usize = 1 << 10;
+
+type Sums<const ROWS: usize> = [[u8; PIECE_BYTES]; ROWS];
 
 /// Makes the rows of `block`; `coefficients` holds one per row, input by input.
-pub(super) fn run(coefficients: &[u8], mut block: Block<'_, '_>) {
-    let (rows, length) = (block.rows(), block.end() - block.start());
+pub(super) fn run(coefficients: &[u8], block: Block<'_, '_>) {
+    match block.rows() {
+        1 => rows::<1>(coefficients, block),
+        2 => rows::<2>(coefficients, block),
+        3 => rows::<3>(coefficients, block),
+        4 => rows::<4>(coefficients, block),
+        more => unreachable!("{more} rows in one pass"),
+    }
+}
+
+fn rows<const ROWS: usize>(coefficients: &[u8], mut block: Block<'_, '_>) {
+    let (coefficients, _) = coefficients.as_chunks::<ROWS>();
+    let length = block.end() - block.start();
     for start in (0..length).step_by(PIECE_BYTES) {
         let piece = start..length.min(start + PIECE_BYTES);
-        for row in 0..rows {
-            if !block.accumulate() {
-                block.output_bytes(row)[piece.clone()].fill(0);
+        let mut sums = [[0; PIECE_BYTES]; ROWS];
+        if block.accumulate() {
+            for (row, sums) in sums.iter_mut().enumerate() {
+                sums[..piece.len()].copy_from_slice(&block.output_bytes(row)[piece.clone()]);
             }
-            for input in 0..block.inputs() {
-                let from = &block.input_bytes(input)[piece.clone()];
-                let to = &mut block.output_bytes(row)[piece.clone()];
-                add_multiple(coefficients[input * rows + row], from, to);
-            }
+        }
+        for (input, coefficients) in coefficients.iter().enumerate() {
+            add_multiples(&mut sums, &block.input_bytes(input)[piece.clone()], coefficients);
+        }
+        for (row, sums) in sums.iter().enumerate() {
+            block.output_bytes(row)[piece.clone()].copy_from_slice(&sums[..piece.len()]);
         }
     }
 }
 
-/// `output += coefficient × input`
-fn add_multiple(coefficient: u8, input: &[u8], output: &mut [u8]) {
-    let masks = std::array::from_fn(|bit| 0u64.wrapping_sub(u64::from(coefficient >> bit & 1)));
-    let (input_words, _) = input.as_chunks::<WORD_BYTES>();
-    let (output_words, _) = output.as_chunks_mut::<WORD_BYTES>();
-    for (from, to) in input_words.iter().zip(output_words) {
-        let sum = u64::from_le_bytes(*to) ^ multiple(&masks, u64::from_le_bytes(*from));
-        *to = sum.to_le_bytes();
+/// `sums[row] += coefficients[row] × input`
+fn add_multiples<const ROWS: usize>(sums: &mut Sums<ROWS>, input: &[u8], coefficients: &[u8; ROWS]) {
+    // All ones for each bit that is set in the coefficient.
+    let masks: [[u8; ROWS]; 8] =
+        std::array::from_fn(|bit| coefficients.map(|value| 0u8.wrapping_sub((value >> bit) & 1)));
+    for at in 0..input.len().min(PIECE_BYTES) {
+        let mut doubling = input[at];
+        for masks in &masks {
+            for (sums, mask) in sums.iter_mut().zip(masks) {
+                sums[at] ^= doubling & mask;
+            }
+            doubling = double(doubling);
+        }
     }
-}
-
-/// Eight products at once. `masks[i]` is all ones where bit `i` of the coefficient is set.
-fn multiple(masks: &[u64; 8], mut word: u64) -> u64 {
-    let mut sum = word & masks[0];
-    for mask in &masks[1..] {
-        word = double(word);
-        sum ^= word & mask;
-    }
-    sum
-}
-
-/// Eight bytes, each doubled in the field.
-fn double(word: u64) -> u64 {
-    let carries = (word >> 7) & LOW_BITS;
-    ((word & !(LOW_BITS << 7)) << 1) ^ (carries * u64::from(REDUCTION))
 }
