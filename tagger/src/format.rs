@@ -35,6 +35,8 @@ pub(crate) struct Format {
 pub(crate) enum Shape {
     /// Prose in UTF-8 or UTF-16.
     Prose,
+    /// Prose with markdown signs.
+    Markdown,
     /// Prose between HTML tags.
     Html,
     /// A PDF document.
@@ -106,6 +108,7 @@ fn of_text(input: &Input<'_>) -> Format {
     };
     let shape = match name {
         "html" => Shape::Html,
+        "markdown" => Shape::Markdown,
         _ if class == "text" => Shape::Prose,
         _ => Shape::Opaque,
     };
@@ -182,6 +185,7 @@ fn spelled(format: FileFormat) -> &'static str {
     match format {
         FileFormat::JointPhotographicExpertsGroup => "jpeg",
         FileFormat::TagImageFileFormat => "tiff",
+        FileFormat::Mpeg4Part14Audio => "m4a",
         FileFormat::Gzip => "gzip",
         FileFormat::Bzip2 => "bzip2",
         FileFormat::Zstandard => "zstd",

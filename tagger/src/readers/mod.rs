@@ -3,6 +3,7 @@
 mod audio;
 mod html;
 mod image;
+mod markdown;
 mod office;
 mod pdf;
 mod prose;
@@ -19,6 +20,7 @@ type Reader = fn(&Input<'_>, &mut Facts) -> Attempt<()>;
 pub(crate) fn read(input: &Input<'_>, shape: Shape) -> Facts {
     let (name, reader): (_, Reader) = match shape {
         Shape::Prose => ("prose", prose::read),
+        Shape::Markdown => ("markdown", markdown::read),
         Shape::Html => ("html", html::read),
         Shape::Pdf => ("pdf", pdf::read),
         Shape::Office => ("office", office::read),

@@ -1,4 +1,4 @@
-//! Plain text and markdown.
+//! Plain text.
 
 use crate::attempt::Attempt;
 use crate::facts::{Facts, TEXT_BYTES_MAX};

@@ -27,6 +27,9 @@ const NOBODY: &[&str] = &[
     "root",
 ];
 
+const UNTITLED: &[&str] =
+    &["powerpoint presentation", "presentation", "document", "untitled", "word document", "slide"];
+
 pub(super) fn tag(subject: &Subject<'_>, tags: &mut TagSet) -> Attempt<()> {
     let facts = &subject.facts;
     for person in facts.people.iter().filter(|person| !is_nobody(&person.text)) {
@@ -35,12 +38,18 @@ pub(super) fn tag(subject: &Subject<'_>, tags: &mut TagSet) -> Attempt<()> {
     for phrase in facts.phrases.iter().filter(|phrase| !is_stop_word(&phrase.text.to_lowercase())) {
         tags.add(Kind::Keyword, &phrase.text, SCORE_PHRASE, phrase.evidence);
     }
-    for title in &facts.titles {
+    for title in facts.titles.iter().filter(|title| !is_untitled(&title.text)) {
         for word in words(&title.text).iter().take(TITLE_WORDS_MAX) {
             tags.add(Kind::Keyword, word, SCORE_TITLE_WORD, title.evidence);
         }
     }
     Ok(())
+}
+
+/// Titles that a program gave.
+fn is_untitled(title: &str) -> bool {
+    let title = title.to_lowercase();
+    UNTITLED.contains(&title.trim_end_matches(|c: char| c.is_ascii_digit() || c == ' '))
 }
 
 fn is_nobody(name: &str) -> bool {

@@ -10,7 +10,9 @@ const SCORE: f32 = 0.7;
 const WORDS_MAX: usize = 10;
 
 pub(super) fn tag(subject: &Subject<'_>, tags: &mut TagSet) -> Attempt<()> {
-    for word in words(subject.input.stem()).iter().take(WORDS_MAX) {
+    let stem = subject.input.stem();
+    let stem = stem.strip_suffix(".tar").unwrap_or(stem); // The second half of an extension.
+    for word in words(stem).iter().take(WORDS_MAX) {
         tags.add(Kind::Keyword, word, SCORE, "file name");
     }
     Ok(())
