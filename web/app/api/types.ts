@@ -1,0 +1,231 @@
+/** The shapes of the HTTP API, written by hand after its description; everything the server says is one of these. */
+
+export type Role = 'admin' | 'operator' | 'editor' | 'reader';
+
+export interface Session {
+  user: string;
+  role: Role;
+  expires_at: string | null;
+}
+
+export type TaggingState = 'suggested' | 'confirmed' | 'rejected';
+
+/** Why a file carries a tag: who said so, how sure, and what it saw. */
+export interface Tagging {
+  name: string;
+  kind: string;
+  source: string;
+  version: string;
+  score: number;
+  evidence: string;
+  state: TaggingState;
+}
+
+export interface File {
+  kind: 'file';
+  path: string;
+  name: string;
+  size: number;
+  blake3: string;
+  media_type: string;
+  owner: string;
+  created_at: string;
+  modified_at: string;
+  /** How many losses of nodes the file survives now; negative: unreadable now. */
+  redundancy: number;
+  /** Present where the server was asked about one file, and in search results. */
+  tags?: Tagging[];
+}
+
+export interface Folder {
+  kind: 'folder';
+  path: string;
+  name: string;
+  owner: string;
+  created_at: string;
+  modified_at: string;
+}
+
+export type Entry = File | Folder;
+
+export interface Page<Item> {
+  items: Item[];
+  next: string | null;
+}
+
+export interface Listing extends Page<Entry> {
+  path: string;
+}
+
+export interface TrashItem {
+  id: number;
+  path: string;
+  kind: 'file' | 'folder';
+  size: number;
+  trashed_at: string;
+  expires_at: string;
+}
+
+export interface SearchPage extends Page<File> {
+  total_estimate: number | null;
+}
+
+export interface FileVertex {
+  id: string;
+  type: 'file';
+  label: string;
+  path: string;
+  size: number;
+}
+
+export interface TagVertex {
+  id: string;
+  type: 'tag';
+  label: string;
+  kind: string;
+  files: number;
+}
+
+export interface Edge {
+  source: string;
+  target: string;
+  score: number;
+}
+
+export interface TagGraph {
+  nodes: (FileVertex | TagVertex)[];
+  edges: Edge[];
+  truncated: boolean;
+}
+
+export interface TagCount {
+  name: string;
+  kind: string;
+  files: number;
+}
+
+export interface RelatedTag extends TagCount {
+  score: number;
+}
+
+export interface SimilarFile {
+  path: string;
+  name: string;
+  size: number;
+  score: number;
+  shared: string[];
+}
+
+export type NodeState =
+  | 'joining'
+  | 'online'
+  | 'suspect'
+  | 'offline'
+  | 'stopping'
+  | 'asleep'
+  | 'waking'
+  | 'draining'
+  | 'retired';
+
+export interface StorageNode {
+  name: string;
+  id: string;
+  state: NodeState;
+  address: string;
+  metrics_address: string;
+  pid: number;
+  zone: string;
+  free_bytes: number;
+  used_bytes: number;
+  capacity_bytes: number;
+  shards: number;
+  load1: number;
+  cores: number;
+  memory_total_bytes: number;
+  memory_available_bytes: number;
+  resident_bytes: number;
+  heartbeat_age_seconds: number | null;
+  uptime_seconds: number;
+}
+
+export type ActOutcome = 'done' | 'refused' | 'failed' | 'dry_run' | 'unchanged';
+
+/** What stopping or waking a node did, would do, or was refused for. */
+export interface Act {
+  outcome: ActOutcome;
+  state: NodeState;
+  message: string;
+  groups_counted: number;
+  groups_below_floor: number;
+  worst_margin: number;
+  files_touched: number;
+  owners: string[];
+  tags: string[];
+}
+
+export interface BackgroundWork {
+  name: string;
+  queue: number;
+  rate: number;
+  last_error: string | null;
+  eta_seconds: number | null;
+}
+
+export interface Cluster {
+  cluster: string;
+  policy: string;
+  nodes: Partial<Record<NodeState, number>>;
+  groups: { total: number; worst_margin: number; by_margin: Record<string, number> };
+  short_extents: number;
+  files: number;
+  bytes: number;
+  capacity_bytes: number;
+  free_bytes: number;
+  background: BackgroundWork[];
+  graph: { kind: 'sql' | 'neo4j'; reachable: boolean };
+  monitor: { reachable: boolean };
+  version: string;
+}
+
+export interface Transition {
+  seq: number;
+  time: string;
+  kind: string;
+  subject: string;
+  from: string;
+  to: string;
+  cause: string;
+  actor: string;
+}
+
+/** The stable codes of `application/problem+json` answers. */
+export type ProblemCode =
+  | 'unauthenticated'
+  | 'forbidden'
+  | 'not_found'
+  | 'invalid_path'
+  | 'invalid_query'
+  | 'invalid_request'
+  | 'exists'
+  | 'not_empty'
+  | 'conflict'
+  | 'precondition_failed'
+  | 'payload_too_large'
+  | 'range_not_satisfiable'
+  | 'too_many_requests'
+  | 'too_few_nodes'
+  | 'insufficient_storage'
+  | 'unavailable'
+  | 'refused'
+  | 'internal';
+
+export interface Problem {
+  type: string;
+  title: string;
+  status: number;
+  code: ProblemCode;
+  detail: string;
+  request_id: string;
+  /** Only with the code `refused`. */
+  act?: Act;
+}
