@@ -119,10 +119,10 @@ impl Code {
         let outputs = wanted_slots(shards, wanted)?;
         let present = shards.iter().flatten().map(|shard| shard.len());
         check_lengths(present.chain(wanted.iter().map(|(_, shard)| shard.len())))?;
-        let inputs = self.sources(shards)?;
         if wanted.is_empty() {
             return Ok(());
         }
+        let inputs = self.sources(shards)?;
         let pattern = Pattern { inputs, outputs };
         let plan = self.inner.plans.plan(pattern, || self.recovery(pattern));
         let sources: Vec<&[u8]> = slots(inputs).filter_map(|slot| shards[slot]).collect();

@@ -178,3 +178,6 @@ fn multiply_tail(plan: &Plan, inputs: &[&[u8]], outputs: &mut [&mut [u8]], start
         tail.copy_from_slice(&padded[..tail.len()]);
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -105,3 +105,83 @@ impl Matrix {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::recovery::slots;
+
+    /// Every square of rows and columns among the first `rows` and `columns` of the generator.
+    fn check_squares(rows: usize, columns: usize) {
+        for row_set in 1u32..1 << rows {
+            for column_set in (1u32..1 << columns).filter(|set| set.count_ones() == row_set.count_ones()) {
+                let (rows, columns): (Vec<_>, Vec<_>) =
+                    (slots(row_set).collect(), slots(column_set).collect());
+                let square = Matrix::from_fn(rows.len(), rows.len(), |i, j| generator(rows[i], columns[j]));
+                let inverse = square.clone().inverted().expect("every square is invertible");
+                assert_eq!(
+                    multiplied(&square, &inverse),
+                    identity(rows.len()),
+                    "rows {rows:?}, columns {columns:?}"
+                );
+            }
+        }
+    }
+
+    fn multiplied(a: &Matrix, b: &Matrix) -> Matrix {
+        Matrix::from_fn(a.rows(), b.columns(), |i, j| {
+            (0..a.columns()).fold(0, |sum, n| sum ^ product(a.at(i, n), b.at(n, j)))
+        })
+    }
+
+    fn identity(size: usize) -> Matrix {
+        Matrix::from_fn(size, size, |i, j| u8::from(i == j))
+    }
+
+    #[test]
+    fn every_square_of_small_codes_is_invertible() {
+        // All policies up to 7+7, and the wider ones up to 14+3, are corners of these.
+        check_squares(7, 7);
+        check_squares(3, 14);
+        check_squares(14, 3);
+    }
+
+    #[test]
+    fn every_pair_of_rows_and_columns_of_the_widest_codes_is_invertible() {
+        let pairs = || (0..SHARDS_MAX).flat_map(|a| (0..a).map(move |b| (a, b)));
+        for (i, k) in pairs() {
+            for (j, l) in pairs() {
+                let determinant =
+                    product(generator(i, j), generator(k, l)) ^ product(generator(i, l), generator(k, j));
+                assert_ne!(determinant, 0, "rows {i} and {k}, columns {j} and {l}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_first_row_and_column_are_ones() {
+        assert!((0..SHARDS_MAX).all(|j| generator(0, j) == 1));
+        assert!((0..SHARDS_MAX).all(|i| generator(i, 0) == 1));
+    }
+
+    #[test]
+    fn the_generator_is_the_one_that_stored_shards_were_made_with() {
+        let corner = Matrix::from_fn(4, 6, generator);
+        let expected = [
+            [1, 1, 1, 1, 1, 1],
+            [1, 232, 220, 240, 194, 14],
+            [1, 220, 130, 32, 10, 134],
+            [1, 240, 32, 107, 251, 161],
+        ];
+        assert_eq!(corner.cells, expected.concat());
+        let all = (0..SHARDS_MAX).flat_map(|i| (0..SHARDS_MAX).map(move |j| generator(i, j)));
+        let fingerprint = all.fold(0u64, |sum, value| sum.wrapping_mul(0x100_0000_01b3) ^ u64::from(value));
+        assert_eq!(fingerprint, 0x78B0_DE77_71AD_C120);
+    }
+
+    #[test]
+    fn a_singular_matrix_has_no_inverse() {
+        assert_eq!(Matrix::from_fn(3, 3, |_, j| j as u8 + 1).inverted(), None);
+        assert_eq!(Matrix::from_fn(2, 2, |_, _| 0).inverted(), None);
+    }
+}

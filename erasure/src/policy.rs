@@ -166,4 +166,23 @@ mod tests {
         assert_eq!(floor("1+1"), Ok(2));
         assert_eq!(floor("4+0"), Ok(4));
     }
+
+    struct Serialized(Policy);
+
+    impl fmt::Display for Serialized {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            self.0.serialize(f)
+        }
+    }
+
+    #[test]
+    fn a_policy_is_stored_as_its_text() {
+        use serde::de::{IntoDeserializer, value::Error};
+
+        let read = |text: &str| Policy::deserialize(IntoDeserializer::<Error>::into_deserializer(text));
+        let policy = read("4+2").unwrap();
+        assert_eq!(Some(policy), Policy::new(4, 2));
+        assert_eq!(Serialized(policy).to_string(), "4+2");
+        assert!(read("0+2").unwrap_err().to_string().contains("DATA+PARITY"));
+    }
 }

@@ -1,7 +1,8 @@
 //! GFNI with AVX-512: one instruction multiplies 64 bytes by a coefficient.
 //!
 //! For the usual numbers of inputs the loop over them is unrolled at compile time: each input stream then has a load
-//! instruction of its own, which the CPU's prefetcher can follow. Wider codes loop, and prefetch by themselves.
+//! instruction of its own, which the CPU's prefetcher can follow as long as there are not too many. Wider codes prefetch by
+//! themselves, and the widest loop.
 #![allow(unsafe_code)]
 
 use std::arch::x86_64::*;
@@ -13,7 +14,9 @@ use super::{
 
 const VECTOR_BYTES: usize = 64;
 const _: () = assert!(STEP_BYTES.is_multiple_of(VECTOR_BYTES));
-/// How far the loop over many inputs reads ahead: enough to hide the memory, too little to run out of the cache.
+/// So many inputs the CPU's prefetcher follows by itself. Asking it for more costs speed, leaving it alone with more too.
+const STREAMS_MAX: usize = 12;
+/// How far wide codes read ahead: enough to hide the memory, too little to run out of the cache.
 const PREFETCH_BYTES: usize = 512;
 
 /// Makes the rows of `block`; `coefficients` holds one per row, input by input.
@@ -76,6 +79,9 @@ fn unrolled<const INPUTS: usize, const ROWS: usize, const VECTORS: usize>(
         macro_rules! add_inputs {
             ($($index:literal)*) => {
                 $(if $index < INPUTS {
+                    if INPUTS > STREAMS_MAX {
+                        prefetch::<VECTORS>(inputs[$index].wrapping_add(at));
+                    }
                     // SAFETY: input and output reach to `end`, and this stride doesn't pass it.
                     let vectors = unsafe { load::<VECTORS>(inputs[$index].add(at)) };
                     add_multiples(&mut sums, &vectors, &coefficients[$index]);
