@@ -1,0 +1,1 @@
+//! One suite of promises, kept by every database that the catalog runs on.

@@ -1,0 +1,205 @@
+//! The database behind the catalog: two pools, transactions with a deadline, and retries where nothing was committed.
+
+use super::{
+    CatalogError, Dialect, Result, Tx, error::SqlFault, error::Trouble, leases::Fence, migrations, mysql,
+    sqlite,
+};
+use asterism_service::Backoff;
+use sqlx::AnyPool;
+use std::{fs::File, future::Future, sync::Arc, time::Duration};
+use tokio::time::{Instant, timeout_at};
+
+/// Every call ends within this time, waiting for a connection and for locks included.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(20);
+/// A call that finds no free connection gives up after this time.
+pub(super) const ACQUIRE_DEADLINE: Duration = Duration::from_secs(10);
+/// A commit gets its own time: cut short, nobody knows whether it happened.
+const COMMIT_DEADLINE: Duration = Duration::from_secs(30);
+/// Deadlocks and lost races are rare; more in a row than this are a fault, not bad luck.
+const ATTEMPTS_MAX: u32 = 12;
+const _: () = assert!(ACQUIRE_DEADLINE.as_secs() < CALL_DEADLINE.as_secs());
+
+/// An open database, checked and migrated. A clone is the same database.
+#[derive(Clone)]
+pub struct Database {
+    inner: Arc<Inner>,
+    /// If set, writes are refused once the lease is lost.
+    fence: Option<Fence>,
+}
+
+struct Inner {
+    dialect: Dialect,
+    /// Snapshots, as many at once as the pool holds.
+    reads: AnyPool,
+    /// For SQLite one single connection: writers queue here, and none ever meets SQLITE_BUSY.
+    writes: AnyPool,
+    /// Held for as long as an SQLite file is open: a second process is turned away.
+    _lock: Option<File>,
+}
+
+/// Why a database is not opened.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Neither `sqlite:///…` nor `mysql://…`.
+    #[error("the database must be sqlite:///ABSOLUTE/PATH or mysql://USER:PASSWORD@HOST/DATABASE")]
+    Address,
+    /// Another process has it open.
+    #[error("the database {0} is in use by another process")]
+    InUse(String),
+    /// The directory or the lock file cannot be used.
+    #[error("cannot use the database {path}")]
+    File {
+        /// The file.
+        path: String,
+        /// What the file system said.
+        source: std::io::Error,
+    },
+    /// It could lose or spoil what was acknowledged.
+    #[error("the database is not safe: {setting} is {found}, but must be {wanted}")]
+    Unsafe {
+        /// The database's own name of the setting.
+        setting: &'static str,
+        /// Its value now.
+        found: String,
+        /// The value that is safe.
+        wanted: &'static str,
+    },
+    /// Written by a newer version of this program, or by another program.
+    #[error("the database's schema is not this program's: {0}")]
+    Schema(String),
+    /// It cannot be reached or refuses.
+    #[error("cannot open the database")]
+    Sql(#[from] sqlx::Error),
+}
+
+impl Database {
+    /// Opens `sqlite:///absolute/path` (made if missing) or `mysql://…` (must exist), checks its settings and brings its schema up to date.
+    ///
+    /// # Errors
+    /// It cannot be reached, is in use, is unsafe, or has a schema of another program.
+    pub async fn open(url: &str) -> std::result::Result<Self, OpenError> {
+        sqlx::any::install_default_drivers();
+        let (dialect, pools, lock) = match url.split_once(':') {
+            Some(("sqlite", _)) => {
+                let (pools, lock) = sqlite::open(url).await?;
+                (Dialect::Sqlite, pools, Some(lock))
+            }
+            Some(("mysql" | "mariadb", _)) => (Dialect::MySql, mysql::open(url).await?, None),
+            _ => return Err(OpenError::Address),
+        };
+        migrations::run(&pools.writes, dialect).await?;
+        let Pools { reads, writes } = pools;
+        Ok(Self { inner: Arc::new(Inner { dialect, reads, writes, _lock: lock }), fence: None })
+    }
+
+    /// The same database, but every write first checks `fence`, in its own transaction.
+    pub(crate) fn fenced(&self, fence: Fence) -> Self {
+        Self { inner: Arc::clone(&self.inner), fence: Some(fence) }
+    }
+
+    /// Which SQL it understands.
+    pub fn dialect(&self) -> Dialect {
+        self.inner.dialect
+    }
+
+    /// Runs `operation` on one snapshot of the database. It hands the transaction back with its result.
+    ///
+    /// # Errors
+    /// Those of `operation`, or the database cannot be reached in time.
+    pub async fn read<T, F, Fut>(&self, mut operation: F) -> Result<T>
+    where
+        F: FnMut(Tx) -> Fut,
+        Fut: Future<Output = (Tx, Result<T>)>,
+    {
+        let attempt = async {
+            let connection = self.inner.reads.acquire().await?;
+            let tx = Tx::begin(connection, self.dialect(), self.dialect().begin_read()).await?;
+            let (tx, outcome) = operation(tx).await;
+            // What was read is read, even if the connection broke just after.
+            tx.rollback().await.ok();
+            outcome
+        };
+        within(Instant::now() + CALL_DEADLINE, attempt).await
+    }
+
+    /// Runs `operation` in a transaction and commits it if it succeeds; it hands the transaction back with its result. It is run
+    /// again when the database rolled it back for the sake of another (deadlock, a name taken a moment ago).
+    ///
+    /// # Errors
+    /// Those of `operation`; [`CatalogError::Unavailable`] if nothing was committed; [`CatalogError::OutcomeUnknown`].
+    pub async fn write<T, F, Fut>(&self, mut operation: F) -> Result<T>
+    where
+        F: FnMut(Tx) -> Fut,
+        Fut: Future<Output = (Tx, Result<T>)>,
+    {
+        let deadline = Instant::now() + CALL_DEADLINE;
+        let mut backoff = Backoff::new(Duration::from_millis(2), Duration::from_millis(200));
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            match self.write_once(deadline, &mut operation).await {
+                Err(error)
+                    if error.is_worth_a_retry() && attempts < ATTEMPTS_MAX && Instant::now() < deadline =>
+                {
+                    tracing::debug!(attempts, %error, "transaction lost a race, trying again");
+                    tokio::time::sleep(backoff.pause()).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn write_once<T, F, Fut>(&self, deadline: Instant, operation: &mut F) -> Result<T>
+    where
+        F: FnMut(Tx) -> Fut,
+        Fut: Future<Output = (Tx, Result<T>)>,
+    {
+        let attempt = async {
+            let connection = self.inner.writes.acquire().await?;
+            let mut tx = Tx::begin(connection, self.dialect(), self.dialect().begin_write()).await?;
+            if let Some(fence) = &self.fence
+                && let Err(error) = fence.check(&mut tx).await
+            {
+                return Ok((tx, Err(error)));
+            }
+            Ok(operation(tx).await)
+        };
+        let (tx, outcome) = within(deadline, attempt).await?;
+        match outcome {
+            Ok(value) => within_commit(tx.commit()).await.map(|()| value),
+            Err(error) => {
+                // If the rollback fails, the connection is closed and the database rolls back by itself.
+                within(deadline, async { Ok(tx.rollback().await?) }).await.ok();
+                Err(error)
+            }
+        }
+    }
+
+    /// Closes all connections; calls that come later fail.
+    pub async fn close(&self) {
+        self.inner.reads.close().await;
+        self.inner.writes.close().await;
+    }
+}
+
+/// The connections of one database, by what they are for.
+pub(super) struct Pools {
+    pub(super) reads: AnyPool,
+    pub(super) writes: AnyPool,
+}
+
+async fn within<T>(deadline: Instant, call: impl Future<Output = Result<T>>) -> Result<T> {
+    timeout_at(deadline, call)
+        .await
+        .unwrap_or(Err(CatalogError::Unavailable(Trouble::Deadline(CALL_DEADLINE))))
+}
+
+async fn within_commit(commit: impl Future<Output = sqlx::Result<()>>) -> Result<()> {
+    match tokio::time::timeout(COMMIT_DEADLINE, commit).await {
+        Ok(Ok(())) => Ok(()),
+        // Rolled back, said the database: a deadlock found late, or another member of its cluster was first.
+        Ok(Err(error)) if SqlFault::of(&error) == SqlFault::Contended => Err(error.into()),
+        Ok(Err(error)) => Err(CatalogError::OutcomeUnknown(Trouble::Sql(error))),
+        Err(_) => Err(CatalogError::OutcomeUnknown(Trouble::Deadline(COMMIT_DEADLINE))),
+    }
+}

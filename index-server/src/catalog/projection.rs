@@ -1,0 +1,138 @@
+//! What derived stores show of a file, and the way from a number back to a path.
+
+use super::{
+    Catalog, CatalogError, Entry, EntryId, LogicalPath, PATH_DEPTH_MAX, Result, TagState, Tagging, Tx,
+    UserName, page_limit,
+    row::Columns,
+    tags,
+    tree::{ROOT, entry_by_id},
+};
+
+/// A file as the tag graph shows it.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Projection {
+    /// The file.
+    pub entry: EntryId,
+    /// Whose it is.
+    pub owner: UserName,
+    /// The last part of its path.
+    pub name: String,
+    /// Where it is.
+    pub path: LogicalPath,
+    /// In bytes.
+    pub size: u64,
+    /// All but the rejected ones.
+    pub tags: Vec<Tagging>,
+}
+
+impl Catalog {
+    /// The file as it is now; none if it is a folder, in the trash or gone.
+    ///
+    /// # Errors
+    /// [`CatalogError::Unavailable`].
+    pub async fn projection(&self, entry: EntryId) -> Result<Option<Projection>> {
+        self.read(move |mut tx| async move {
+            let projection = projection(&mut tx, entry).await;
+            (tx, projection)
+        })
+        .await
+    }
+
+    /// The files and folders with these numbers, in this order, without those that are in the trash or gone.
+    ///
+    /// # Errors
+    /// [`CatalogError::Unavailable`].
+    pub async fn entries(&self, ids: &[EntryId]) -> Result<Vec<Entry>> {
+        self.read(move |mut tx| async move {
+            let entries = entries(&mut tx, ids).await;
+            (tx, entries)
+        })
+        .await
+    }
+
+    /// The numbers of the files below a folder, also of one in the trash, piece by piece in order.
+    ///
+    /// # Errors
+    /// [`CatalogError::Unavailable`].
+    pub async fn files_below(
+        &self,
+        folder: EntryId,
+        after: Option<EntryId>,
+        limit: u32,
+    ) -> Result<Vec<EntryId>> {
+        self.read(move |mut tx| async move {
+            let files = files_below(&mut tx, folder, after, limit).await;
+            (tx, files)
+        })
+        .await
+    }
+}
+
+async fn projection(tx: &mut Tx, id: EntryId) -> Result<Option<Projection>> {
+    let Some(Entry { owner, path, content: Some(content), .. }) = reachable(tx, id).await? else {
+        return Ok(None);
+    };
+    let mut tags = tags::taggings(tx, &[id]).await?.remove(&id).unwrap_or_default();
+    tags.retain(|tagging| tagging.state != TagState::Rejected);
+    let name = path.name().unwrap_or_default().to_owned();
+    Ok(Some(Projection { entry: id, owner, name, path, size: content.size, tags }))
+}
+
+async fn entries(tx: &mut Tx, ids: &[EntryId]) -> Result<Vec<Entry>> {
+    let mut found = Vec::with_capacity(ids.len());
+    for id in ids {
+        found.extend(reachable(tx, *id).await?);
+    }
+    Ok(found)
+}
+
+async fn reachable(tx: &mut Tx, id: EntryId) -> Result<Option<Entry>> {
+    match path_of(tx, id).await? {
+        Some(path) => entry_by_id(tx, id.0, path).await.map(Some),
+        None => Ok(None),
+    }
+}
+
+/// From the entry up to the root; none if the way ends in the trash.
+async fn path_of(tx: &mut Tx, id: EntryId) -> Result<Option<LogicalPath>> {
+    let mut names = Vec::new();
+    let mut next = id.0;
+    while next > ROOT {
+        if names.len() > PATH_DEPTH_MAX {
+            return Err(CatalogError::invariant(format!("the way up from entry {id} has no end")));
+        }
+        let row = sqlx::query("SELECT parent, name FROM entries WHERE id = ?")
+            .bind(next)
+            .fetch_optional(&mut **tx)
+            .await?;
+        let Some(row) = row else { return Ok(None) };
+        names.push(row.name("name")?);
+        next = row.number("parent")?;
+    }
+    if next < ROOT || names.is_empty() {
+        return Ok(None);
+    }
+    names.reverse();
+    let path = format!("/{}", names.join("/")).parse();
+    path.map(Some).map_err(|error| CatalogError::invariant(format!("entry {id}: {error}")))
+}
+
+async fn files_below(
+    tx: &mut Tx,
+    folder: EntryId,
+    after: Option<EntryId>,
+    limit: u32,
+) -> Result<Vec<EntryId>> {
+    let rows = sqlx::query(
+        "WITH RECURSIVE tree (id, owner, kind) AS (\
+           SELECT id, owner, kind FROM entries WHERE id = ? \
+           UNION ALL SELECT e.id, e.owner, e.kind FROM tree JOIN entries e ON e.owner = tree.owner AND e.parent = tree.id) \
+         SELECT id FROM tree WHERE kind = 1 AND id > ? ORDER BY id LIMIT ?",
+    )
+    .bind(folder.0)
+    .bind(after.map_or(0, |after| after.0))
+    .bind(i64::from(page_limit(limit)))
+    .fetch_all(&mut **tx)
+    .await?;
+    rows.iter().map(|row| row.number("id")).collect()
+}

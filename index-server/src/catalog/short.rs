@@ -1,0 +1,186 @@
+//! Shards that are known to be missing: the work list of repair, and what margins are counted with.
+
+use super::{
+    Catalog, ExtentRow, Result, Tx,
+    dialect::{sql, values},
+    extents::{EXTENT_COLUMNS, extent, extent_id, slots_by_extent},
+    page_limit,
+    row::Columns,
+};
+use asterism_proto::ExtentId;
+use sqlx::any::AnyRow;
+
+/// Where a piece of the work list ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ShortPosition {
+    spare: i64,
+    since: i64,
+}
+
+/// What margins are counted with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ShortExtent {
+    /// The extent.
+    pub extent: ExtentId,
+    /// Its placement group.
+    pub group: u32,
+    /// Data shards.
+    pub data: u8,
+    /// Parity shards.
+    pub parity: u8,
+    /// Slots known not to hold a valid shard, in order; never empty.
+    pub slots: Vec<u8>,
+}
+
+impl Catalog {
+    /// Short extents, those nearest to loss first, then the longest known; each with its place, after which the next piece begins.
+    ///
+    /// # Errors
+    /// [`super::CatalogError::Unavailable`].
+    pub async fn short_worst(
+        &self,
+        after: Option<ShortPosition>,
+        limit: u32,
+    ) -> Result<Vec<(ShortPosition, ExtentRow)>> {
+        self.read(move |mut tx| async move {
+            let worst = worst(&mut tx, after, limit).await;
+            (tx, worst)
+        })
+        .await
+    }
+
+    /// All short extents, piece by piece, in the order of their ids.
+    ///
+    /// # Errors
+    /// [`super::CatalogError::Unavailable`].
+    pub async fn short_all(&self, after: Option<ExtentId>, limit: u32) -> Result<Vec<ShortExtent>> {
+        self.read(move |mut tx| async move {
+            let all = all(&mut tx, after, limit).await;
+            (tx, all)
+        })
+        .await
+    }
+
+    /// How many extents are short.
+    ///
+    /// # Errors
+    /// [`super::CatalogError::Unavailable`].
+    pub async fn short_count(&self) -> Result<u64> {
+        self.read(move |mut tx| async move {
+            let row = sqlx::query("SELECT COUNT(DISTINCT extent) AS extents FROM short_shards")
+                .fetch_one(&mut *tx)
+                .await;
+            let count = row.map_err(Into::into).and_then(|row| row.number("extents"));
+            (tx, count)
+        })
+        .await
+    }
+
+    /// The slot does not hold a valid shard. An extent that is gone is none of our business any more; gives whether it is there.
+    ///
+    /// # Errors
+    /// [`super::CatalogError::Unavailable`].
+    pub async fn mark_short(&self, extent: ExtentId, slot: u8) -> Result<bool> {
+        self.write(move |mut tx| async move {
+            let marked = mark(&mut tx, extent, slot).await;
+            (tx, marked)
+        })
+        .await
+    }
+
+    /// The slot holds a valid shard: read back and counted.
+    ///
+    /// # Errors
+    /// [`super::CatalogError::Unavailable`].
+    pub async fn clear_short(&self, extent: ExtentId, slot: u8) -> Result<()> {
+        self.write(move |mut tx| async move {
+            let delete = sqlx::query("DELETE FROM short_shards WHERE extent = ? AND slot = ?");
+            let done = delete.bind(&extent.as_bytes()[..]).bind(i64::from(slot)).execute(&mut *tx).await;
+            (tx, done.map(drop).map_err(Into::into))
+        })
+        .await
+    }
+}
+
+async fn worst(
+    tx: &mut Tx,
+    after: Option<ShortPosition>,
+    limit: u32,
+) -> Result<Vec<(ShortPosition, ExtentRow)>> {
+    let ShortPosition { spare, since } = after.unwrap_or(ShortPosition { spare: i64::MIN, since: 0 });
+    let rows = sqlx::query(sql(format!(
+        "SELECT {EXTENT_COLUMNS}, h.since, x.parity - h.missing AS spare FROM extents x \
+         JOIN (SELECT extent, MIN(since_seq) AS since, COUNT(*) AS missing FROM short_shards GROUP BY extent) h ON h.extent = x.id \
+         WHERE x.parity - h.missing > ? OR (x.parity - h.missing = ? AND h.since > ?) ORDER BY spare, h.since LIMIT ?"
+    )))
+    .bind(spare)
+    .bind(spare)
+    .bind(since)
+    .bind(i64::from(page_limit(limit)))
+    .fetch_all(&mut **tx)
+    .await?;
+    let ids = rows.iter().map(|row| extent_id(row, "id")).collect::<Result<Vec<_>>>()?;
+    let mut slots = slots_by_extent(&slots_of(tx, &ids).await?)?;
+    rows.iter()
+        .zip(ids)
+        .map(|(row, id)| {
+            let position = ShortPosition { spare: row.number("spare")?, since: row.number("since")? };
+            Ok((position, extent(row, slots.remove(&id).unwrap_or_default())?))
+        })
+        .collect()
+}
+
+async fn all(tx: &mut Tx, after: Option<ExtentId>, limit: u32) -> Result<Vec<ShortExtent>> {
+    let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
+    let rows = sqlx::query(
+        "SELECT x.id, x.group_id, x.data, x.parity FROM extents x \
+         JOIN (SELECT DISTINCT extent FROM short_shards WHERE extent > ? ORDER BY extent LIMIT ?) h ON h.extent = x.id ORDER BY x.id",
+    )
+    .bind(after)
+    .bind(i64::from(page_limit(limit)))
+    .fetch_all(&mut **tx)
+    .await?;
+    let ids = rows.iter().map(|row| extent_id(row, "id")).collect::<Result<Vec<_>>>()?;
+    let mut slots = slots_by_extent(&slots_of(tx, &ids).await?)?;
+    rows.iter()
+        .zip(ids)
+        .map(|(row, extent)| {
+            let (group, data, parity) = (row.number("group_id")?, row.number("data")?, row.number("parity")?);
+            Ok(ShortExtent { extent, group, data, parity, slots: slots.remove(&extent).unwrap_or_default() })
+        })
+        .collect()
+}
+
+/// At most [`super::PAGE_MAX`] extents at a time.
+async fn slots_of(tx: &mut Tx, extents: &[ExtentId]) -> Result<Vec<AnyRow>> {
+    if extents.is_empty() {
+        return Ok(Vec::new());
+    }
+    let list = values(extents.len(), 1);
+    let mut query = sqlx::query(sql(format!(
+        "SELECT extent, slot FROM short_shards WHERE extent IN {list} ORDER BY slot"
+    )));
+    for extent in extents {
+        query = query.bind(&extent.as_bytes()[..]);
+    }
+    Ok(query.fetch_all(&mut **tx).await?)
+}
+
+async fn mark(tx: &mut Tx, extent: ExtentId, slot: u8) -> Result<bool> {
+    let lock = tx.dialect().for_share();
+    let row = sqlx::query(sql(format!("SELECT data, parity FROM extents WHERE id = ?{lock}")))
+        .bind(&extent.as_bytes()[..])
+        .fetch_optional(&mut **tx)
+        .await?;
+    let Some(row) = row else { return Ok(false) };
+    if i64::from(slot) >= row.number::<i64>("data")? + row.number::<i64>("parity")? {
+        return Err(super::CatalogError::invariant("an extent has no such slot"));
+    }
+    let keep = tx.dialect().or_keep("extent, slot", "slot");
+    sqlx::query(sql(format!("INSERT INTO short_shards (extent, slot) VALUES (?, ?){keep}")))
+        .bind(&extent.as_bytes()[..])
+        .bind(i64::from(slot))
+        .execute(&mut **tx)
+        .await?;
+    Ok(true)
+}
