@@ -83,8 +83,9 @@ const AUDIO_FILES: &[&str] = &[
     "with-id3.aif",
 ];
 
-/// Programs with Chinese sentences in them, and a readme in both languages.
-const CHINESE_FILES: &[&str] = &["README.md", "test/test.py", "test/test_tokenize.py"];
+/// The same page in simplified and in traditional Chinese.
+const CHINESE_FILES: &[(&str, &str)] =
+    &[("README.zh-CN.md", "自述文件.md"), ("README.zh-TW.md", "說明文件.md")];
 
 /// The whole list, in one order on every machine.
 pub(super) fn sources() -> Vec<Source> {
@@ -112,9 +113,8 @@ pub(super) fn sources() -> Vec<Source> {
         let path = format!("tests/data/{name}");
         add((*name).to_owned(), Kind::Audio, Origin::Python("mutagen", "1.47.0", path));
     }
-    for path in CHINESE_FILES {
-        let name = format!("结巴-{}", path.rsplit('/').next().unwrap_or(path));
-        add(name, Kind::Text, Origin::Python("jieba", "0.42.1", (*path).to_owned()));
+    for (path, name) in CHINESE_FILES {
+        add((*name).to_owned(), Kind::Text, Origin::Npm("@biomejs/biome", "2.6.8", (*path).to_owned()));
     }
     list
 }
@@ -126,19 +126,9 @@ impl Origin {
             Self::System(path) => Ok(path.clone()),
             Self::Crate(name) => crate_archive(name),
             Self::Python(name, version, path) => {
-                let unpacked = folder.join(format!("{name}-{version}"));
-                if !unpacked.is_dir() {
-                    unpack(&unpacked, |download| fetch_python(name, version, download))?;
-                }
-                Ok(unpacked.join(path))
+                Ok(unpacked(folder, name, version, fetch_python)?.join(path))
             }
-            Self::Npm(name, version, path) => {
-                let unpacked = folder.join(format!("{name}-{version}"));
-                if !unpacked.is_dir() {
-                    unpack(&unpacked, |download| fetch_npm(name, version, download))?;
-                }
-                Ok(unpacked.join(path))
-            }
+            Self::Npm(name, version, path) => Ok(unpacked(folder, name, version, fetch_npm)?.join(path)),
         }
     }
 }
@@ -163,14 +153,22 @@ fn locked_version<'lock>(lock: &'lock str, name: &str) -> Option<&'lock str> {
     package.split('"').next()
 }
 
-/// Fetches one packed package into a fresh directory and unpacks it as `target`, all at once.
-fn unpack(target: &Path, fetch: impl Fn(&Path) -> anyhow::Result<()>) -> anyhow::Result<()> {
-    let parent = target.parent().context("a package is unpacked into a directory")?;
-    let work = tempfile::Builder::new().prefix("unpack-").tempdir_in(parent)?;
+/// The unpacked content of a package. It is fetched and unpacked into a fresh directory, which gets its name in the end.
+fn unpacked(
+    folder: &Path,
+    name: &str,
+    version: &str,
+    fetch: fn(&str, &str, &Path) -> anyhow::Result<()>,
+) -> anyhow::Result<PathBuf> {
+    let target = folder.join(format!("{}-{version}", name.replace('/', "+")));
+    if target.is_dir() {
+        return Ok(target);
+    }
+    let work = tempfile::Builder::new().prefix("unpack-").tempdir_in(folder)?;
     let (download, content) = (work.path().join("download"), work.path().join("content"));
     fs::create_dir(&download)?;
     fs::create_dir(&content)?;
-    fetch(&download)?;
+    fetch(name, version, &download)?;
     let archive = fs::read_dir(&download)?.next().context("nothing was downloaded")??.path();
     run(Command::new(program("tar")?)
         .arg("--extract")
@@ -178,8 +176,8 @@ fn unpack(target: &Path, fetch: impl Fn(&Path) -> anyhow::Result<()>) -> anyhow:
         .arg(&archive)
         .args(["--strip-components=1", "--no-same-owner", "--directory"])
         .arg(&content))?;
-    fs::rename(&content, target)?;
-    Ok(())
+    fs::rename(&content, &target)?;
+    Ok(target)
 }
 
 fn fetch_python(name: &str, version: &str, download: &Path) -> anyhow::Result<()> {
