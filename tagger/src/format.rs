@@ -4,12 +4,12 @@ use file_format::{FileFormat, Kind as Family};
 
 use crate::extensions;
 use crate::input::Input;
-use crate::plain;
+use crate::{magic, plain};
 
 /// A magic number, checked by the format's own structure where it has one.
 const SCORE_MAGIC: f32 = 0.98;
-/// Readable text and an extension that says which text: each alone proves less.
-const SCORE_TEXT_AND_NAME: f32 = 0.9;
+/// Content of a family (text, zips) and an extension that says which member: each alone proves less.
+const SCORE_CONTENT_AND_NAME: f32 = 0.9;
 /// Only the name says so.
 const SCORE_NAME: f32 = 0.4;
 
@@ -56,13 +56,11 @@ pub(crate) fn recognise(input: &Input<'_>) -> Format {
     if input.content().is_empty() {
         return by_name(input);
     }
-    let found = FileFormat::from_bytes(input.content());
-    let silent = matches!(found, FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty);
-    let text = plain::is_text(input);
-    match text {
-        true if silent || is_binary_only(found) => of_text(input),
-        false if silent => by_name(input),
-        _ => by_magic(input, found),
+    let is_text = plain::is_text(input);
+    match magic::look(input.content()) {
+        Some(found) if !(is_text && is_binary_only(found)) => by_magic(input, found),
+        _ if is_text => of_text(input),
+        _ => by_name(input),
     }
 }
 
@@ -86,15 +84,27 @@ impl Format {
     }
 }
 
-fn by_magic(input: &Input<'_>, format: FileFormat) -> Format {
+fn by_magic(input: &Input<'_>, found: FileFormat) -> Format {
+    let (format, score, evidence) = match zipped(input, found) {
+        Some(inside) => {
+            (inside, SCORE_CONTENT_AND_NAME, format!("zip content, extension .{}", input.extension()))
+        }
+        None => (found, SCORE_MAGIC, format!("content of {}", found.name())),
+    };
     Format {
         classes: classes(format),
         name: spelled(format).to_owned(),
         inner: inner(input, format),
-        score: SCORE_MAGIC,
-        evidence: format!("content of {}", format.name()),
+        score,
+        evidence,
         shape: shape(format),
     }
+}
+
+/// An office file is a zip; where the zip is cut or odd, the extension says which one.
+fn zipped(input: &Input<'_>, found: FileFormat) -> Option<FileFormat> {
+    let named = FileFormat::from_extension(&input.extension());
+    named.iter().copied().find(|&named| found == FileFormat::Zip && is_office(named))
 }
 
 /// Readable text: the extension, a first line or the syntax may say which.
@@ -112,7 +122,7 @@ fn of_text(input: &Input<'_>) -> Format {
         _ if class == "text" => Shape::Prose,
         _ => Shape::Opaque,
     };
-    let score = SCORE_TEXT_AND_NAME;
+    let score = SCORE_CONTENT_AND_NAME;
     Format { classes: vec![class], name: name.to_owned(), inner: None, score, evidence, shape }
 }
 
@@ -285,6 +295,8 @@ mod tests {
         assert!(unreadable.score < 0.5 && unreadable.shape == Shape::Opaque);
         check("", b"\0\x01\x02\x03", "data", "");
         check("empty.docx", b"", "document", "docx");
+        check("cut.docx", b"PK\x03\x04\x14\0\0\0", "document", "docx");
+        check("cut.zip", b"PK\x03\x04\x14\0\0\0", "archive", "zip");
     }
 
     #[test]

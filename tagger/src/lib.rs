@@ -15,6 +15,7 @@ mod facts;
 mod format;
 mod input;
 mod language;
+mod magic;
 mod plain;
 mod pool;
 mod readers;

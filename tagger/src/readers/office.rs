@@ -5,6 +5,7 @@
 use std::io::{Cursor, Read};
 
 use zip::ZipArchive;
+use zip::read::read_zipfile_from_stream;
 
 use super::html;
 use super::xml::{self, Piece};
@@ -33,7 +34,14 @@ enum Part {
 }
 
 pub(super) fn read(input: &Input<'_>, facts: &mut Facts) -> Attempt<()> {
-    let mut archive = ZipArchive::new(Cursor::new(input.content()))?;
+    match ZipArchive::new(Cursor::new(input.content())) {
+        Ok(archive) => read_directory(archive, facts),
+        Err(_) => read_stream(input.content(), facts), // Its directory is at the end, which may be cut off.
+    }
+}
+
+/// Properties first; then slides and chapters in order.
+fn read_directory(mut archive: ZipArchive<Cursor<&[u8]>>, facts: &mut Facts) -> Attempt<()> {
     if archive.len() > ENTRIES_MAX {
         return Err(format!("{} entries are more than a document has", archive.len()).into());
     }
@@ -42,13 +50,28 @@ pub(super) fn read(input: &Input<'_>, facts: &mut Facts) -> Attempt<()> {
         .filter_map(Result::ok)
         .filter_map(|name| part(&name).map(|part| (part, name.into_owned())))
         .collect();
-    parts.sort(); // Properties first; then slides and chapters in order.
+    parts.sort();
     let mut room = PARTS_BYTES_MAX;
     for (part, name) in parts {
-        let Some(content) = attempt("office part", || inflate(&mut archive, &name, room)) else { continue };
+        let content = attempt("office part", || inflate(archive.by_name(&name)?, room)).unwrap_or_default();
         room -= content.len() as u64;
         let goes_on = attempt("office part", || read_part(part, &content, facts));
         if room == 0 || goes_on == Some(false) {
+            break;
+        }
+    }
+    Ok(())
+}
+
+/// Part after part as they stand in the file, until it ends or breaks.
+fn read_stream(mut content: &[u8], facts: &mut Facts) -> Attempt<()> {
+    let mut room = PARTS_BYTES_MAX;
+    for _ in 0..ENTRIES_MAX {
+        let Some(entry) = read_zipfile_from_stream(&mut content)? else { break };
+        let Some(part) = entry.name().ok().and_then(|name| part(&name)) else { continue };
+        let inflated = inflate(entry, room)?;
+        room -= inflated.len() as u64;
+        if !read_part(part, &inflated, facts)? || room == 0 {
             break;
         }
     }
@@ -70,9 +93,8 @@ fn part(name: &str) -> Option<Part> {
 }
 
 /// At most `room` bytes of an entry, whatever size it claims; a cut part is still worth reading.
-fn inflate(archive: &mut ZipArchive<Cursor<&[u8]>>, name: &str, room: u64) -> Attempt<Vec<u8>> {
+fn inflate(entry: impl Read, room: u64) -> Attempt<Vec<u8>> {
     let mut content = Vec::new();
-    let entry = archive.by_name(name)?;
     entry.take(room.min(PART_BYTES_MAX)).read_to_end(&mut content)?;
     Ok(content)
 }

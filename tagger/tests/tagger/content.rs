@@ -117,6 +117,16 @@ fn the_beginning_of_a_large_file_is_enough_to_know_it() {
 }
 
 #[test]
+fn a_cut_office_file_is_read_as_far_as_it_goes() {
+    let pptx = fixtures::pptx();
+    let cut = &pptx[..pptx.len() - 200]; // Without its directory.
+    let found = spelled(&tag(Input::new("talk.pptx", pptx.len() as u64, MAY_2024_MS, cut)));
+    for expected in ["format:pptx", "type:presentation", "language:zh"] {
+        assert!(found.iter().any(|tag| tag == expected), "{found:?}");
+    }
+}
+
+#[test]
 fn a_name_alone_still_says_something() {
     let tags = spelled(&tag_by_name("Annual report.docx", 2 << 20, MAY_2024_MS));
     for expected in

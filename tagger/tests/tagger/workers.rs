@@ -192,7 +192,10 @@ async fn mutants_cannot_hurt_the_parent() {
             files += 1;
             match pool.tag(&request).await {
                 Ok(tags) => assert!(!tags.is_empty()),
-                Err(TagError::Crashed { .. }) => crashed += 1,
+                Err(TagError::Crashed { how }) => {
+                    println!("a mutant of {name}: {how}");
+                    crashed += 1;
+                }
                 Err(TagError::Timeout { .. }) => slow += 1,
                 Err(error) => panic!("{error}"),
             }
