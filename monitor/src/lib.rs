@@ -1,1 +1,23 @@
-//! (crate root)
+//! The monitor: watches every node, remembers every change, and stops or wakes machines, never one that is still needed.
+//!
+//! [`collect`] writes on the [`board`], [`state`] judges what stands there, [`record`] writes changes into the
+//! [`timeline`], [`act`] stops and wakes through [`power`]; [`push`], [`grpc`] and [`http`] tell the rest of the world.
+
+pub mod act;
+pub mod board;
+pub mod collect;
+pub mod config;
+pub mod database;
+pub mod figures;
+pub mod grpc;
+pub mod http;
+pub mod power;
+pub mod push;
+pub mod record;
+pub mod server;
+pub mod state;
+mod text;
+pub mod timeline;
+
+pub use config::Config;
+pub use server::Monitor;

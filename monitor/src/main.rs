@@ -1,2 +1,48 @@
-//! (entry)
-fn main() {}
+//! The monitor as a process of its own.
+
+mod ask;
+mod enrol;
+
+use anyhow::Context;
+use asterism_monitor::{Config, Monitor};
+use asterism_service::{logging, stop};
+use clap::{Parser, Subcommand};
+use std::path::PathBuf;
+
+/// Watches a cluster, remembers every change, and stops or wakes its machines.
+#[derive(Parser)]
+#[command(version, args_conflicts_with_subcommands = true)]
+struct Args {
+    /// The configuration file
+    #[arg(long, value_name = "FILE", default_value = "/etc/asterism/monitor.toml")]
+    config: PathBuf,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Pins a host's SSH key: shows its fingerprint and, once confirmed, trusts it from then on
+    Enrol(enrol::Args),
+    /// Hands one order to a supervisor's socket; for the forced command of a host
+    Ask(ask::Args),
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let args = Args::parse();
+    match args.command {
+        Some(Command::Enrol(args)) => enrol::run(&args).await,
+        Some(Command::Ask(args)) => ask::run(&args).await,
+        None => serve(&args.config).await,
+    }
+}
+
+async fn serve(config: &std::path::Path) -> anyhow::Result<()> {
+    let config = Config::load(config)?;
+    logging::start(&config.log_level, config.log_format)?;
+    let stop = stop::on_signal()?;
+    let monitor = Monitor::bind(&config).await.context("the monitor cannot start")?;
+    tracing::info!(address = %monitor.address, http = %monitor.http_address, "monitor listening");
+    monitor.serve(stop).await
+}

@@ -1,0 +1,137 @@
+//! What the HTTP port answers, as JSON.
+
+use crate::{board::NodeView, timeline};
+use axum::{
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+};
+use serde::Serialize;
+use std::collections::BTreeMap;
+use time::{OffsetDateTime, format_description::well_known::Rfc3339};
+
+/// A list.
+#[derive(Serialize)]
+pub(super) struct Items<T> {
+    pub(super) items: Vec<T>,
+}
+
+/// A node.
+#[derive(Serialize)]
+pub(super) struct Node {
+    name: String,
+    id: String,
+    state: &'static str,
+    since: String,
+    cause: String,
+    act: Option<String>,
+    zone: String,
+    address: String,
+    metrics_address: Option<String>,
+    heartbeat_age_seconds: Option<f64>,
+    probe_seconds: Option<f64>,
+    probe_error: Option<String>,
+    pid: Option<u32>,
+    free_bytes: Option<u64>,
+    used_bytes: Option<u64>,
+    capacity_bytes: Option<u64>,
+    shards: Option<u64>,
+}
+
+impl From<NodeView> for Node {
+    fn from(node: NodeView) -> Self {
+        let measured = node.measured.as_ref();
+        Self {
+            name: node.name.to_string(),
+            id: node.id.to_string(),
+            state: node.state.as_str(),
+            since: rfc3339(node.since_unix_ms),
+            act: node.act,
+            zone: node.zone,
+            address: node.address,
+            metrics_address: node.metrics_address,
+            heartbeat_age_seconds: node.heartbeat_age.map(|age| age.as_secs_f64()),
+            probe_seconds: node.probe_took.map(|took| took.as_secs_f64()),
+            pid: measured.map(|measured| measured.pid),
+            free_bytes: measured.map(|measured| measured.free_bytes),
+            used_bytes: measured.map(|measured| measured.used_bytes),
+            capacity_bytes: measured.map(|measured| measured.capacity_bytes),
+            shards: measured.map(|measured| measured.shards),
+            cause: node.cause,
+            probe_error: node.probe_error,
+        }
+    }
+}
+
+/// One row of the transition log.
+#[derive(Serialize)]
+pub(super) struct Transition {
+    seq: u64,
+    time: String,
+    kind: String,
+    subject: String,
+    from: String,
+    to: String,
+    cause: String,
+    actor: String,
+}
+
+impl From<timeline::Transition> for Transition {
+    fn from(row: timeline::Transition) -> Self {
+        let timeline::Transition { seq, unix_ms, kind, subject, from, to, cause, actor } = row;
+        Self { seq, time: rfc3339(unix_ms), kind, subject, from, to, cause, actor }
+    }
+}
+
+/// A target of Prometheus' HTTP service discovery.
+#[derive(Serialize)]
+pub(super) struct Target {
+    targets: [String; 1],
+    labels: BTreeMap<&'static str, String>,
+}
+
+impl Target {
+    /// `None` for a node that gave no address for its figures.
+    pub(super) fn of(node: NodeView, cluster: &str) -> Option<Self> {
+        let labels = BTreeMap::from([
+            ("cluster", cluster.to_owned()),
+            ("node", node.name.to_string()),
+            ("zone", node.zone),
+            ("__meta_asterism_node_id", node.id.to_string()),
+            ("__meta_asterism_state", node.state.to_string()),
+        ]);
+        Some(Self { targets: [node.metrics_address?], labels })
+    }
+}
+
+/// An error (RFC 9457).
+#[derive(Serialize)]
+pub(super) struct Problem {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    title: &'static str,
+    status: u16,
+    code: &'static str,
+    detail: &'static str,
+}
+
+impl Problem {
+    pub(super) fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
+        let title = status.canonical_reason().unwrap_or("error");
+        Self { kind: "about:blank", title, status: status.as_u16(), code, detail }
+    }
+}
+
+impl IntoResponse for Problem {
+    fn into_response(self) -> Response {
+        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let content_type = [(header::CONTENT_TYPE, "application/problem+json")];
+        (status, content_type, serde_json::to_string(&self).unwrap_or_default()).into_response()
+    }
+}
+
+fn rfc3339(unix_ms: i64) -> String {
+    OffsetDateTime::from_unix_timestamp_nanos(i128::from(unix_ms) * 1_000_000)
+        .ok()
+        .and_then(|time| time.format(&Rfc3339).ok())
+        .unwrap_or_default()
+}

@@ -1,0 +1,190 @@
+//! The whole process: bind, then serve.
+
+use crate::{
+    act::Acts,
+    board::Board,
+    collect::{Membership, Prober},
+    config::Config,
+    database,
+    figures::Figures,
+    grpc::MonitorService,
+    http,
+    power::Drivers,
+    push::Pusher,
+    record::Recorder,
+    timeline::Timeline,
+};
+use anyhow::Context;
+use asterism_proto::{Role, monitor::monitor_server::MonitorServer};
+use asterism_service::{Identity, Metrics, grpc};
+use std::{
+    net::SocketAddr,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+use tokio::{
+    net::TcpListener,
+    sync::mpsc,
+    time::{MissedTickBehavior, interval, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use tonic::service::Routes;
+
+/// How often the state machine looks; the grain of every time limit.
+const JUDGE_EVERY: Duration = Duration::from_millis(250);
+const CHANGES_WAITING_MAX: usize = 256;
+const HTTP_CONNECTIONS_MAX: usize = 64;
+/// Acts and the last push get this long to end when the process is asked to stop.
+const DRAIN: Duration = Duration::from_secs(10);
+
+/// A monitor that listens, and does not answer yet.
+pub struct Monitor {
+    /// Where gRPC is served.
+    pub address: SocketAddr,
+    /// Where HTTP is served.
+    pub http_address: SocketAddr,
+    listener: TcpListener,
+    http_listener: TcpListener,
+    identity: Identity,
+    parts: Parts,
+}
+
+/// What serves, once it serves.
+struct Parts {
+    config: Config,
+    board: Arc<Board>,
+    membership: Arc<Membership>,
+    timeline: Timeline,
+    metrics: Metrics,
+    pusher: Option<Pusher>,
+}
+
+impl Monitor {
+    /// Opens the database and takes the ports.
+    ///
+    /// # Errors
+    /// The configuration makes no sense, a port is in use, or identity or database cannot be opened.
+    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+        config.check()?;
+        let identity = Identity::load(&config.identity_dir)?;
+        anyhow::ensure!(
+            identity.peer().role == Role::Monitor,
+            "the identity in {} is that of a {}, not of a monitor",
+            config.identity_dir.display(),
+            identity.peer().role
+        );
+        let parts = Parts::open(config, &identity).await?;
+        let listener = listen(config.listen).await?;
+        let http_listener = listen(config.http_listen).await?;
+        Ok(Self {
+            address: listener.local_addr()?,
+            http_address: http_listener.local_addr()?,
+            listener,
+            http_listener,
+            identity,
+            parts,
+        })
+    }
+
+    /// Watches, serves and acts until `stop`; then finishes what is in flight.
+    ///
+    /// # Errors
+    /// gRPC can no longer be served.
+    pub async fn serve(self, stop: CancellationToken) -> anyhow::Result<()> {
+        // Of its own: when one part fails, the others must end too.
+        let stop = stop.child_token();
+        let workers = TaskTracker::new();
+        let Self { listener, http_listener, identity, parts, .. } = self;
+        let router = http::router(
+            Arc::clone(&parts.board),
+            parts.timeline.clone(),
+            &parts.config.cluster,
+            parts.metrics.clone(),
+        );
+        let service = parts.start(&identity, &workers, &stop);
+        let acts = service.acts.tasks.clone();
+        workers.spawn(asterism_service::http::serve(
+            http_listener,
+            router,
+            HTTP_CONNECTIONS_MAX,
+            stop.clone(),
+        ));
+        let routes = Routes::new(MonitorServer::new(service));
+        let served = grpc::serve(listener, &identity, routes, stop.clone()).await;
+        stop.cancel();
+        acts.close();
+        workers.close();
+        let drained = async { tokio::join!(acts.wait(), workers.wait()) };
+        if timeout(DRAIN, drained).await.is_err() {
+            tracing::warn!("work was still open when the time to finish it ran out");
+        }
+        served
+    }
+}
+
+async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
+    TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}"))
+}
+
+impl Parts {
+    async fn open(config: &Config, identity: &Identity) -> anyhow::Result<Self> {
+        let timeline = Timeline::new(database::open(&config.data_dir).await?);
+        let board = Board::new(config.limits(), timeline.last_states().await?);
+        let metrics = Metrics::default();
+        metrics.register(|registry| registry.register_collector(Box::new(Figures::new(Arc::clone(&board)))));
+        let membership = Arc::new(Membership::new(&config.index_servers, identity)?);
+        let every = config.push_interval_seconds.get();
+        let pusher = config
+            .pushgateway
+            .as_deref()
+            .map(|gateway| Pusher::new(gateway, &config.cluster, every, Arc::clone(&board), &metrics));
+        Ok(Self { config: config.clone(), board, membership, timeline, metrics, pusher: pusher.transpose()? })
+    }
+
+    /// Starts every worker; gives the service that stands on them.
+    fn start(self, identity: &Identity, workers: &TaskTracker, stop: &CancellationToken) -> MonitorService {
+        let Self { config, board, membership, timeline, pusher, .. } = self;
+        let (changes, inbox) = mpsc::channel(CHANGES_WAITING_MAX);
+        let every = config.probe_interval_seconds.get();
+        workers.spawn(Recorder::new(timeline.clone(), inbox).run(stop.clone()));
+        workers.spawn(Arc::clone(&membership).follow(
+            Arc::clone(&board),
+            every,
+            changes.clone(),
+            stop.clone(),
+        ));
+        workers.spawn(Prober::new(identity.clone()).run(Arc::clone(&board), every, stop.clone()));
+        workers.spawn(judge(Arc::clone(&board), changes, stop.clone()));
+        if let Some(pusher) = pusher {
+            workers.spawn(pusher.run(stop.clone()));
+        }
+        let acts = Arc::new(Acts {
+            board: Arc::clone(&board),
+            membership,
+            timeline: timeline.clone(),
+            drivers: Drivers::new(config.power.clone()),
+            deadline: config.act_deadline(),
+            gone_after: config.limits().suspect_after,
+            tasks: TaskTracker::new(),
+            stop: stop.clone(),
+        });
+        workers.spawn(Arc::clone(&acts).resolve_left_overs());
+        MonitorService { board, timeline, acts }
+    }
+}
+
+/// Lets the state machine look again and again, until `stop`.
+async fn judge(board: Arc<Board>, changes: mpsc::Sender<Vec<crate::board::Change>>, stop: CancellationToken) {
+    let mut ticks = interval(JUDGE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        let changed = board.judge(Instant::now());
+        if !changed.is_empty() && changes.send(changed).await.is_err() {
+            return;
+        }
+    }
+}
