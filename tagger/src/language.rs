@@ -33,8 +33,9 @@ pub(crate) fn detect(text: &str) -> Option<Language> {
     let sample = cut(text, SAMPLE_BYTES);
     let letters = sample.chars().filter(|c| c.is_alphabetic()).count();
     let han = sample.chars().filter(|&c| is_han(c)).count();
-    if letters < LETTERS_MIN && han < HAN_MIN {
-        return None;
+    let visible = sample.chars().filter(|c| !c.is_whitespace()).count();
+    if (letters < LETTERS_MIN && han < HAN_MIN) || letters * 2 < visible {
+        return None; // Too short, or a table, a listing, a program rather than prose.
     }
     if is_chinese(sample, letters, han) {
         return Some(Language { code: "zh", name: "Mandarin", confidence: 1.0 });
@@ -149,6 +150,14 @@ mod tests {
             Some("de"),
         );
         check("これは日本語の文章です。ファイルを保存します。よろしくお願いします。", Some("ja"));
+    }
+
+    #[test]
+    fn listings_have_none() {
+        check(
+            "a b c d e f 1 2 3 4 | 0x12 -> [a:b:c] {1, 2, 3} \\\\ == != && ;; 12 34 56 78 90 x y z abc 1234 5678",
+            None,
+        );
     }
 
     #[test]

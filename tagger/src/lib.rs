@@ -10,6 +10,7 @@
 
 mod attempt;
 mod date;
+mod encoding;
 mod extensions;
 mod facts;
 mod format;

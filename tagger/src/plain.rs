@@ -1,9 +1,8 @@
-//! Plain text: what counts as it, how it is decoded, what its first characters give away.
-
-use std::borrow::Cow;
+//! Plain text: what counts as it, and what its first characters give away.
 
 use serde::de::IgnoredAny;
 
+use crate::encoding::decode;
 use crate::input::Input;
 
 /// A judgement needs no more than this; binary files show themselves early.
@@ -17,39 +16,7 @@ const CHARACTERS_PER_CONTROL: usize = 200;
 pub(crate) fn is_text(input: &Input<'_>) -> bool {
     let sample = &input.content()[..input.content().len().min(SAMPLE_BYTES)];
     let cut = sample.len() as u64 != input.size;
-    if has_utf16_mark(sample) {
-        return decode(sample, true).is_some_and(|text| is_readable(&text));
-    }
     decode(sample, cut).is_some_and(|text| is_readable(&text))
-}
-
-/// The text of UTF-8 or marked UTF-16 bytes; `cut` forgives half a character at the end.
-pub(crate) fn decode(bytes: &[u8], cut: bool) -> Option<Cow<'_, str>> {
-    match bytes {
-        [0xef, 0xbb, 0xbf, rest @ ..] => decode_utf8(rest, cut).map(Cow::Borrowed),
-        [0xff, 0xfe, rest @ ..] => Some(Cow::Owned(decode_utf16(rest, u16::from_le_bytes))),
-        [0xfe, 0xff, rest @ ..] => Some(Cow::Owned(decode_utf16(rest, u16::from_be_bytes))),
-        _ => decode_utf8(bytes, cut).map(Cow::Borrowed),
-    }
-}
-
-fn has_utf16_mark(bytes: &[u8]) -> bool {
-    matches!(bytes, [0xff, 0xfe, ..] | [0xfe, 0xff, ..])
-}
-
-fn decode_utf8(bytes: &[u8], cut: bool) -> Option<&str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Some(text),
-        Err(error) if cut && error.error_len().is_none() => {
-            std::str::from_utf8(&bytes[..error.valid_up_to()]).ok()
-        }
-        Err(_) => None,
-    }
-}
-
-fn decode_utf16(bytes: &[u8], unit: fn([u8; 2]) -> u16) -> String {
-    let units = bytes.as_chunks::<2>().0.iter().map(|&pair| unit(pair));
-    char::decode_utf16(units).map(|character| character.unwrap_or(char::REPLACEMENT_CHARACTER)).collect()
 }
 
 fn is_readable(text: &str) -> bool {
@@ -126,14 +93,12 @@ mod tests {
         check(b"", 0, false);
         check(b"a\0b", 3, false);
         check(b"\x01\x02\x03", 3, false);
-        check(b"caf\xe9", 4, false);
     }
 
     #[test]
     fn half_a_character_at_the_cut_is_forgiven_only_there() {
         check(&"文字".as_bytes()[..5], 100, true);
         check(&"文字".as_bytes()[..5], 5, false);
-        check(b"caf\xe9 is not utf-8", 100, false);
     }
 
     #[test]

@@ -3,9 +3,9 @@
 use quick_xml::escape::resolve_html5_entity;
 
 use crate::attempt::Attempt;
+use crate::encoding::decode;
 use crate::facts::{Facts, TEXT_BYTES_MAX};
 use crate::input::Input;
-use crate::plain;
 
 /// Markup is most of a page; this much of it is looked at for words.
 const PAGE_BYTES_MAX: usize = 8 * TEXT_BYTES_MAX;
@@ -14,7 +14,7 @@ const ENTITY_BYTES_MAX: usize = 32;
 
 pub(super) fn read(input: &Input<'_>, facts: &mut Facts) -> Attempt<()> {
     let sample = &input.content()[..input.content().len().min(PAGE_BYTES_MAX)];
-    let page = plain::decode(sample, true).ok_or("neither UTF-8 nor UTF-16")?;
+    let page = decode(sample, true).ok_or("text in no known encoding")?;
     scan(&page, facts);
     Ok(())
 }

@@ -1,13 +1,13 @@
 //! The words of a markdown page, without its code, its addresses and its signs.
 
 use crate::attempt::Attempt;
+use crate::encoding::decode;
 use crate::facts::{Facts, TEXT_BYTES_MAX};
 use crate::input::Input;
-use crate::plain;
 
 pub(super) fn read(input: &Input<'_>, facts: &mut Facts) -> Attempt<()> {
     let sample = &input.content()[..input.content().len().min(2 * TEXT_BYTES_MAX)];
-    let page = plain::decode(sample, true).ok_or("neither UTF-8 nor UTF-16")?;
+    let page = decode(sample, true).ok_or("text in no known encoding")?;
     scan(&page, facts);
     Ok(())
 }

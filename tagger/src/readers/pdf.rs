@@ -8,9 +8,9 @@ use std::fmt;
 use pdf_extract::{Dictionary, Document, Object, OutputDev, OutputError, PlainTextOutput, output_doc_page};
 
 use crate::attempt::{Attempt, attempt};
+use crate::encoding::decode;
 use crate::facts::{Facts, TEXT_BYTES_MAX};
 use crate::input::Input;
-use crate::plain;
 
 /// What a paper is about stands on its first pages.
 const PAGES_MAX: u32 = 12;
@@ -58,7 +58,7 @@ fn entry(document: &Document, information: &Dictionary, key: &[u8]) -> Option<St
 fn text_string(bytes: &[u8]) -> String {
     match bytes {
         [0xfe, 0xff, ..] | [0xff, 0xfe, ..] | [0xef, 0xbb, 0xbf, ..] => {
-            plain::decode(bytes, false).unwrap_or_default().into_owned()
+            decode(bytes, false).unwrap_or_default().into_owned()
         }
         _ => std::str::from_utf8(bytes)
             .map_or_else(|_| bytes.iter().copied().map(char::from).collect(), str::to_owned),

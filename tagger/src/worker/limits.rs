@@ -6,7 +6,7 @@ use rustix::process::{Gid, Resource, Rlimit, Uid, geteuid, setrlimit};
 use rustix::thread::{set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
 use rustix::time::{ClockId, clock_gettime};
 
-/// The dictionaries take some 150 MiB, a file 16 MiB, and a parser a few times that.
+/// The dictionaries take some 80 MiB, a file 16 MiB, and a parser a few times that.
 const ADDRESS_SPACE_BYTES: u64 = 1 << 30;
 /// The slowest honest file seen takes two seconds in a debug build.
 const CPU_SECONDS_PER_FILE: u64 = 30;

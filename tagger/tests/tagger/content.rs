@@ -97,6 +97,15 @@ fn texts_tell_language_and_keywords() {
 }
 
 #[test]
+fn texts_in_old_encodings_are_read_too() {
+    let gb18030 = include_bytes!("fixtures/chinese-gb18030.txt");
+    let found = spelled(&tag(Input::new("old.txt", gb18030.len() as u64, MAY_2024_MS, gb18030)));
+    for expected in ["type:text", "format:txt", "language:zh", "keyword:分片"] {
+        assert!(found.iter().any(|tag| tag == expected), "{found:?}");
+    }
+}
+
+#[test]
 fn archives_are_what_they_are() {
     check("sources.zip", &["type:archive", "format:zip", "keyword:sources"]);
     check("sources.tar.gz", &["type:archive", "format:gzip", "format:tar"]);
