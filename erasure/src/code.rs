@@ -1,6 +1,6 @@
 //! The code itself: shards in, shards out.
 
-use std::sync::Arc;
+use std::{fmt, sync::Arc};
 
 use crate::{
     Policy, SHARDS_MAX,
@@ -174,6 +174,12 @@ impl Code {
 
     fn recovery(&self, pattern: Pattern) -> Plan {
         Plan::new(self.inner.kernel, &recovery_matrix(self.policy(), pattern))
+    }
+}
+
+impl fmt::Debug for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Code({} on {})", self.policy(), self.kernel())
     }
 }
 

@@ -8,6 +8,19 @@
 //! - [`Code`]: systematic Cauchy Reed-Solomon over GF(2^8): encode, reconstruct, update in place.
 //! - [`Layout`]: which bytes of an extent live in which stripe and cell.
 //! - [`cell_checksum`]: a checksum bound to the place of a cell.
+//!
+//! ```
+//! use asterism_erasure::Code;
+//!
+//! let code = Code::new(2, 1)?;
+//! let (a, b, mut parity) = (*b"as", *b"te", [0; 2]);
+//! code.encode(&[&a, &b], &mut [&mut parity])?;
+//!
+//! let mut rebuilt = [0; 2];
+//! code.reconstruct(&[None, Some(&b), Some(&parity)], &mut [(0, &mut rebuilt)])?;
+//! assert_eq!(rebuilt, a);
+//! # Ok::<(), asterism_erasure::CodeError>(())
+//! ```
 
 mod cache;
 mod checksum;

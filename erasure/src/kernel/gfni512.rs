@@ -3,7 +3,7 @@
 //! For the usual numbers of inputs the loop over them is unrolled at compile time: each input stream then has a load
 //! instruction of its own, which the CPU's prefetcher can follow as long as there are not too many. Wider codes prefetch by
 //! themselves, and the widest loop.
-#![allow(unsafe_code)]
+#![allow(unsafe_code, reason = "vector loads and stores go through pointers")]
 
 use std::arch::x86_64::*;
 
