@@ -9,6 +9,7 @@
 //! can be said without its content.
 
 mod attempt;
+mod classes;
 mod date;
 mod encoding;
 mod extensions;

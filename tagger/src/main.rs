@@ -3,7 +3,7 @@
 use std::env;
 use std::fs::File;
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -16,8 +16,8 @@ const USAGE: &str = "usage: asterism-tagger FILE...   print the tags of files, o
 const FILE_TIMEOUT: Duration = Duration::from_secs(60);
 
 fn main() -> anyhow::Result<ExitCode> {
-    let arguments: Vec<String> = env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
+    let arguments: Vec<PathBuf> = env::args_os().skip(1).map(PathBuf::from).collect();
+    match arguments.first().map(|first| first.to_str().unwrap_or_default()) {
         Some("worker") if arguments.len() == 1 => {
             worker::run().context("the worker failed")?;
             Ok(ExitCode::SUCCESS)
@@ -32,32 +32,32 @@ fn main() -> anyhow::Result<ExitCode> {
 
 /// Even here strangers' files are parsed in a worker: people try the tagger on downloads.
 #[tokio::main(flavor = "current_thread")]
-async fn print_tags(files: &[String]) -> anyhow::Result<ExitCode> {
+async fn print_tags(files: &[PathBuf]) -> anyhow::Result<ExitCode> {
     tracing_subscriber::fmt().with_writer(io::stderr).init();
     let program = env::current_exe()?.to_str().context("the path of this program is not UTF-8")?.to_owned();
     let pool = Pool::new(vec![program, "worker".to_owned()], 1, FILE_TIMEOUT);
     let mut code = ExitCode::SUCCESS;
     for file in files {
         if let Err(error) = print_tags_of(file, &pool).await {
-            writeln!(io::stderr(), "{file}: {error:#}")?;
+            writeln!(io::stderr(), "{}: {error:#}", file.display())?;
             code = ExitCode::FAILURE;
         }
     }
     Ok(code)
 }
 
-async fn print_tags_of(file: &str, pool: &Pool) -> anyhow::Result<()> {
-    let request = request(Path::new(file))?;
+async fn print_tags_of(file: &Path, pool: &Pool) -> anyhow::Result<()> {
+    let request = request(file)?;
     let tags = match pool.tag(&request).await {
         Ok(tags) => tags,
         Err(error @ TagError::Unavailable(_)) => return Err(error.into()),
         Err(error) => {
-            writeln!(io::stderr(), "{file}: {error}; these tags are by name alone")?;
+            writeln!(io::stderr(), "{}: {error}; these tags are by name alone", file.display())?;
             let input = request.input();
             tag_by_name(input.name, input.size, input.modified_ms)
         }
     };
-    writeln!(io::stdout(), "{}", json!({ "file": file, "tags": tags }))?;
+    writeln!(io::stdout(), "{}", json!({ "file": file.to_string_lossy(), "tags": tags }))?;
     Ok(())
 }
 

@@ -76,14 +76,15 @@ mod tests {
     use crate::wire::parse_answer;
 
     #[test]
-    fn each_question_gets_an_answer() {
-        let request = Request::new("notes.txt", 6, 0, b"words\n".to_vec());
-        let question = [&request.preamble().unwrap()[..], request.content()].concat();
-        let mut answers = Vec::new();
-        while let Some(request) = Request::read(&mut &question[..]).unwrap().filter(|_| answers.is_empty()) {
-            write_answer(&mut answers, &tags_of(&request)).unwrap();
-        }
-        let tags = parse_answer(&answers[4..]).unwrap();
-        assert!(tags.iter().any(|tag| tag.name == "txt"), "{tags:?}");
+    fn a_question_gets_the_answer_that_its_content_allows() {
+        let check = |content: &[u8], format: &str, score: f32| {
+            let mut answer = Vec::new();
+            let request = Request::new("notes.txt", 6, 0, content.to_vec());
+            write_answer(&mut answer, &tags_of(&request)).unwrap();
+            let tags = parse_answer(&answer[4..]).unwrap();
+            assert!(tags.iter().any(|tag| tag.name == format && tag.score == score), "{tags:?}");
+        };
+        check(b"words\n", "txt", 0.9);
+        check(b"", "txt", 0.4);
     }
 }
