@@ -22,6 +22,8 @@ use tempfile::TempDir;
 const READY_LIMIT: Duration = Duration::from_secs(120);
 /// A clean stop lets what is in flight finish.
 const STOP_LIMIT: Duration = Duration::from_secs(60);
+/// So much of each process's log stands in a failure message.
+const LOG_LINES: usize = 25;
 
 /// How a cluster is started; the defaults are those of a person who gives no argument but the directory.
 #[derive(Clone, Debug)]
@@ -158,10 +160,15 @@ impl Cluster {
         .await
     }
 
-    /// Kills every process of the cluster at once.
-    pub fn kill_everything(&mut self) {
-        self.process.kill();
+    /// Kills every process of the cluster at once, in the middle of whatever it does.
+    pub fn kill_processes(&self) {
         self.mark.kill_all();
+    }
+
+    /// Kills every process of the cluster and buries it, so that it can start again.
+    pub fn kill_everything(&mut self) {
+        self.kill_processes();
+        self.process.kill();
     }
 
     /// Kills the process of one node, by its id.
@@ -188,9 +195,49 @@ impl Cluster {
         found
     }
 
-    /// The end of the log of `up` and its processes.
+    /// The ends of the logs of `up` and of its processes.
     pub fn log_tail(&self) -> String {
-        self.process.log_tail()
+        let mut text = self.process.log_tail();
+        let mut logs: Vec<_> =
+            fs::read_dir(self.seen(&self.data_dir.join("logs"))).into_iter().flatten().flatten().collect();
+        logs.sort_by_key(std::fs::DirEntry::file_name);
+        for log in logs {
+            let lines = fs::read_to_string(log.path()).unwrap_or_default();
+            let lines: Vec<_> = lines.lines().rev().take(LOG_LINES).collect();
+            text.push_str(&format!("\n--- {}\n", log.file_name().to_string_lossy()));
+            for line in lines.iter().rev() {
+                text.push_str(line);
+                text.push('\n');
+            }
+        }
+        text
+    }
+
+    /// The admin's password, which the first start says once.
+    ///
+    /// # Errors
+    /// This start did not say it.
+    pub fn password(&self) -> anyhow::Result<String> {
+        let output = self.process.output();
+        let (_, rest) =
+            output.split_once("password ").with_context(|| format!("no password in {output:?}"))?;
+        Ok(rest.split_whitespace().next().context("a password follows")?.to_owned())
+    }
+
+    /// A path as the processes of the cluster see it, which may have mounts of their own.
+    pub fn seen(&self, path: &Path) -> PathBuf {
+        if self.options.wrapper.is_empty() {
+            return path.to_owned();
+        }
+        Path::new("/proc")
+            .join(self.process.id().to_string())
+            .join("root")
+            .join(path.strip_prefix("/").unwrap_or(path))
+    }
+
+    /// The process of `up` itself.
+    pub fn id(&self) -> u32 {
+        self.process.id()
     }
 
     /// The whole standard output of `up`.
@@ -304,7 +351,7 @@ impl Cluster {
         self.address =
             address.with_context(|| self.process.log_tail())?.trim().trim_end_matches('/').to_owned();
         ensure!(self.address.starts_with("http://"), "ready at {:?}", self.address);
-        let token = self.data_dir.join("admin.token");
+        let token = self.seen(&self.data_dir.join("admin.token"));
         self.token =
             fs::read_to_string(&token).with_context(|| token.display().to_string())?.trim().to_owned();
         Ok(())

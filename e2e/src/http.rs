@@ -6,6 +6,8 @@ use serde_json::Value;
 use std::fmt::Write;
 use std::sync::OnceLock;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 /// No answer of a healthy server on loopback takes longer, uploads aside.
 const REQUEST_LIMIT: Duration = Duration::from_secs(30);
@@ -87,6 +89,38 @@ pub fn encoded(path: &str) -> String {
         }
     }
     text
+}
+
+/// Sends bytes as they are, and gives the answer: for requests that no honest client would make.
+///
+/// The request must ask for the connection to be closed.
+///
+/// # Errors
+/// There is no answer in time, or none of HTTP.
+pub async fn send_raw(url: &str, request: &[u8]) -> anyhow::Result<Answer> {
+    let address = url.strip_prefix("http://").context("an http URL")?;
+    let exchange = async {
+        let mut stream = TcpStream::connect(address).await?;
+        stream.write_all(request).await?;
+        let mut answer = Vec::new();
+        // A server that refuses may close before it has read everything.
+        let end = stream.read_to_end(&mut answer).await;
+        if answer.is_empty() {
+            end?;
+        }
+        anyhow::Ok(String::from_utf8_lossy(&answer).into_owned())
+    };
+    let answer = tokio::time::timeout(REQUEST_LIMIT, exchange).await.context("no answer")??;
+    parse(&answer).with_context(|| format!("not HTTP: {answer:?}"))
+}
+
+fn parse(answer: &str) -> Option<Answer> {
+    let (head, text) = answer.split_once("\r\n\r\n")?;
+    let status = head.split(' ').nth(1)?.parse().ok()?;
+    let mut headers = head.lines().filter_map(|line| line.split_once(": "));
+    let media_type = headers.find(|(name, _)| name.eq_ignore_ascii_case("content-type"));
+    let media_type = media_type.map(|(_, value)| value.to_owned()).unwrap_or_default();
+    Some(Answer { status, media_type, text: text.to_owned() })
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::cluster::Cluster;
 use crate::samples::{Sample, digest};
 use anyhow::{Context, bail};
+use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fmt::Write;
 use std::path::Path;
@@ -50,15 +51,37 @@ impl Ledger {
         Ok(())
     }
 
-    /// Uploads samples into a folder and notes each that was acknowledged.
+    /// Uploads samples into a folder, notes each, and gives what the cluster said of them.
     ///
     /// # Errors
-    /// One of them was not.
-    pub async fn put(&mut self, cluster: &Cluster, samples: &[Sample], folder: &str) -> anyhow::Result<()> {
+    /// One of them was not acknowledged.
+    pub async fn put(
+        &mut self,
+        cluster: &Cluster,
+        samples: &[Sample],
+        folder: &str,
+    ) -> anyhow::Result<Vec<Value>> {
         let files: Vec<_> = samples.iter().map(|sample| sample.file.as_os_str()).collect();
-        cluster.put(&files, folder).await?.ok()?;
+        // The slash says that a single file, too, goes into a folder.
+        let answer = cluster.put(&files, &format!("{folder}/")).await?.json()?;
         for sample in samples {
-            self.acknowledged(format!("{}/{}", folder.trim_end_matches('/'), sample.name), sample);
+            self.acknowledged(format!("{folder}/{}", sample.name), sample);
+        }
+        answer.as_array().cloned().with_context(|| format!("no list of files: {answer}"))
+    }
+
+    /// Settles an upload that got no answer: it must have happened wholly or not at all.
+    ///
+    /// # Errors
+    /// It is neither.
+    pub async fn settle(&mut self, cluster: &Cluster, path: &str, sample: &Sample) -> anyhow::Result<()> {
+        let folder = tempfile::tempdir()?;
+        match found(cluster, path, &folder.path().join("content")).await? {
+            Ok(Expected::Absent) => self.absent(path),
+            Ok(Expected::Content { size, sha256 }) if size == sample.size && sha256 == sample.sha256 => {
+                self.acknowledged(path, sample);
+            }
+            other => bail!("{path} without an answer is neither there nor not: {other:?}"),
         }
         Ok(())
     }

@@ -11,6 +11,7 @@ pub mod page;
 pub mod process;
 pub mod samples;
 pub mod servers;
+pub mod story;
 pub mod strays;
 pub mod wait;
 
