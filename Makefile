@@ -35,8 +35,8 @@ fmt: ## Lay out the Rust code and the web page's
 	cd web && npm run format
 
 bench: build ## Measure codec and cluster beside the machine's own ceilings
-	cargo bench --locked --package asterism-erasure
-	$(TARGET)/release/asterism bench
+	cargo bench --locked --package asterism-erasure --bench codec
+	cargo bench --locked --package asterism-e2e --bench cluster
 
 clean: ## Remove everything that was built or installed here
 	cargo clean

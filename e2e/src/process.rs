@@ -12,6 +12,8 @@ use std::time::Duration;
 
 /// So much of a log stands in a failure message.
 const LOG_TAIL_BYTES: usize = 4_000;
+/// `USER_HZ`: what the kernel tells processor time in, on every architecture we build for.
+const TICKS_PER_SECOND: f64 = 100.0;
 
 /// A running program in its own process group; dropping it kills the group, also when a test panics.
 #[derive(Debug)]
@@ -166,6 +168,18 @@ pub fn peak_memory_bytes(id: u32) -> anyhow::Result<u64> {
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).context("no VmHWM")?;
     let kibibytes: u64 = line.trim().trim_end_matches("kB").trim().parse()?;
     Ok(kibibytes * 1024)
+}
+
+/// The processor time of a process so far, in user mode and in the kernel.
+///
+/// # Errors
+/// There is no such process.
+pub fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).with_context(|| format!("process {id}"))?;
+    let (_, fields) = stat.rsplit_once(") ").context("a process has a name")?;
+    // proc(5): fields 14 and 15; the first one here is number 3.
+    let ticks = fields.split(' ').skip(11).take(2).map(str::parse::<u64>).sum::<Result<u64, _>>()?;
+    Ok(ticks as f64 / TICKS_PER_SECOND)
 }
 
 #[cfg(test)]
