@@ -1,2 +1,98 @@
-//! (entry)
-fn main() {}
+//! `storage-node --config FILE` runs a node; `storage-node check DIR` reads every shard of a node that does not run.
+
+use asterism_service::{config, logging, stop};
+use asterism_storage_node::{
+    Config, NodeProcess,
+    store::{self, Bad, Summary},
+};
+use clap::{Parser, Subcommand};
+use std::{
+    io::{self, Write},
+    path::{Path, PathBuf},
+    process::ExitCode,
+};
+
+/// Keeps the shards of one node of an Asterism cluster.
+#[derive(Parser)]
+#[command(
+    name = "storage-node",
+    version,
+    args_conflicts_with_subcommands = true,
+    arg_required_else_help = true
+)]
+struct Args {
+    /// The node's configuration (TOML)
+    #[arg(long, value_name = "FILE", required = true)]
+    config: Option<PathBuf>,
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Reads every shard in the directory of a node that does not run, and names each that does not verify
+    Check {
+        /// The node's data_dir
+        directory: PathBuf,
+        /// Write one JSON object instead of lines
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    let done = match (args.command, args.config) {
+        (Some(Command::Check { directory, json }), _) => check(&directory, json),
+        (None, Some(config)) => run(&config).map(|()| ExitCode::SUCCESS),
+        (None, None) => return ExitCode::from(2),
+    };
+    done.unwrap_or_else(|error| {
+        eprintln!("storage-node: {error:#}");
+        ExitCode::FAILURE
+    })
+}
+
+#[tokio::main]
+async fn run(path: &Path) -> anyhow::Result<()> {
+    let config: Config = config::load(path)?;
+    logging::start(&config.log_level, config.log_format)?;
+    let stop = stop::on_signal()?;
+    NodeProcess::bind(&config).await?.serve(stop).await
+}
+
+fn check(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let mut found = Vec::new();
+    let summary = store::check(directory, |bad| {
+        if !json {
+            // A reader that went away wants no more lines; the exit code still tells.
+            let _ = writeln!(io::stdout(), "{}: {}", bad.file, bad.reason);
+        }
+        found.push(bad.clone());
+    })?;
+    let out = io::stdout();
+    match json {
+        true => writeln!(&out, "{}", as_json(&summary, &found))?,
+        false => writeln!(
+            &out,
+            "{} good shards of {} bytes, {} bad, {} unfinished, {} in quarantine",
+            summary.good, summary.good_bytes, summary.bad, summary.unfinished, summary.quarantined
+        )?,
+    }
+    Ok(if summary.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn as_json(summary: &Summary, found: &[Bad]) -> serde_json::Value {
+    let bad = found.iter().map(
+        |bad| serde_json::json!({ "file": bad.file, "reason": bad.reason, "unreadable": bad.unreadable }),
+    );
+    serde_json::json!({
+        "cluster": summary.owner.cluster,
+        "node": summary.owner.node,
+        "good": summary.good,
+        "good_bytes": summary.good_bytes,
+        "bad": bad.collect::<Vec<_>>(),
+        "unfinished": summary.unfinished,
+        "quarantined": summary.quarantined,
+    })
+}

@@ -1,0 +1,199 @@
+//! The program itself: its exit codes, its sentences, and what `kill -9` leaves.
+
+use crate::{
+    bed::{Bed, Client, Node, TOKEN, counts, eventually, file_of},
+    sample::{Sample, assert_stored, put, put_all},
+};
+use asterism_erasure::{CELL_BYTES_MAX, Policy};
+use asterism_proto::Role;
+use asterism_service::grpc::{Target, channel};
+use asterism_storage_node::Config;
+use std::{
+    fs,
+    net::{SocketAddr, TcpListener},
+    path::{Path, PathBuf},
+    process::{Child, Command, Output, Stdio},
+};
+
+const PROGRAM: &str = env!("CARGO_BIN_EXE_storage-node");
+
+/// A running program, killed when the test is over.
+struct Running(Child);
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn write_config(bed: &Bed, config: &Config) -> PathBuf {
+    let path = bed.path().join(format!("{}.toml", config.name));
+    let text = format!(
+        "name = '{}'\ndata_dir = '{}'\nlisten = '{}'\nidentity_dir = '{}'\nreserve_bytes = 0\n\
+         index_servers = ['{}']\njoin_token_file = '{}'\nmetrics_listen = '{}'\n",
+        config.name,
+        config.data_dir.display(),
+        config.listen,
+        config.identity_dir.display(),
+        config.index_servers[0],
+        config.join_token_file.display(),
+        config.metrics_listen
+    );
+    fs::write(&path, text).unwrap();
+    path
+}
+
+fn run(arguments: &[&str]) -> Output {
+    Command::new(PROGRAM).args(arguments).stdin(Stdio::null()).output().unwrap()
+}
+
+fn spawn(config: &Path) -> Running {
+    let mut command = Command::new(PROGRAM);
+    command.arg("--config").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Running(command.spawn().unwrap())
+}
+
+fn free_port() -> SocketAddr {
+    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A connection that waits until the program answers.
+async fn connect(bed: &Bed, config: &Config) -> Client {
+    let identity = bed.identity(Role::IndexServer);
+    let client = Client::new(channel(&config.listen, &identity, Target::Any(Role::StorageNode)).unwrap());
+    eventually("the program answers", async || {
+        client.clone().stat(asterism_proto::storage::StatRequest {}).await.is_ok()
+    })
+    .await;
+    client
+}
+
+#[test]
+fn wrong_usage_is_2_and_a_wrong_configuration_is_1_with_one_line() {
+    assert_eq!(run(&[]).status.code(), Some(2));
+    assert_eq!(run(&["--nonsense"]).status.code(), Some(2));
+    assert_eq!(run(&["check"]).status.code(), Some(2));
+    let bed = Bed::new();
+    let config = write_config(&bed, &bed.config("n1"));
+    let text = fs::read_to_string(&config).unwrap();
+    for (spoiled, sentence) in [
+        (text.replace("name = 'n1'", "name = 'n1'\nlisen = 'x:1'"), "lisen"),
+        (text.replace("index_servers = ['127.0.0.1:1']", "index_servers = []"), "index_servers"),
+        (text.replace("token'", "no-token'"), "no-token"),
+        (text.replace("n1-identity", "no-identity"), "no-identity"),
+    ] {
+        assert_ne!(spoiled, text);
+        fs::write(&config, spoiled).unwrap();
+        let output = run(&["--config", config.to_str().unwrap()]);
+        let error = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{error}");
+        assert!(error.starts_with("storage-node: ") && error.contains(sentence), "{error}");
+        assert!(!error.contains("panicked") && !error.contains(TOKEN), "{error}");
+    }
+    assert_eq!(run(&["--config", "/nowhere.toml"]).status.code(), Some(1));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_killed_node_keeps_what_it_acknowledged_and_nothing_else() {
+    let bed = Bed::new();
+    let mut config = bed.config("n1");
+    config.listen = free_port().to_string();
+    let path = write_config(&bed, &config);
+    let mut acknowledged = Vec::new();
+    for round in 1..=5 {
+        let running = spawn(&path);
+        let client = connect(&bed, &config).await;
+        let samples: Vec<Sample> = (0..8).map(|_| Sample::small(bed.cluster())).collect();
+        put_all(&client, &samples).await;
+        acknowledged.extend(samples);
+        // One put is in the middle when the process dies.
+        let large = Sample::new(bed.cluster(), Policy::new(1, 0).unwrap(), CELL_BYTES_MAX, 8 << 20);
+        let (sender, receiver) = tokio::sync::mpsc::channel(1);
+        let writer = client.clone();
+        let call = tokio::spawn(async move {
+            writer.clone().put(tokio_stream::wrappers::ReceiverStream::new(receiver)).await
+        });
+        for message in large.messages().into_iter().take(12) {
+            sender.send(message).await.unwrap();
+        }
+        eventually("a part is on disk", async || counts(&config.data_dir).1 == 1).await;
+        drop(running);
+        assert!(call.await.unwrap().is_err());
+        let (shards, temporary, quarantine) = counts(&config.data_dir);
+        assert_eq!((shards, temporary, quarantine), (8 * round, 1, round - 1));
+    }
+    let _running = spawn(&path);
+    let client = connect(&bed, &config).await;
+    for sample in &acknowledged {
+        assert_stored(&client, sample).await;
+    }
+    assert_eq!(counts(&config.data_dir), (40, 0, 5));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stopped_node_ends_well_and_a_second_one_is_refused() {
+    let bed = Bed::new();
+    let mut config = bed.config("n1");
+    config.listen = free_port().to_string();
+    let path = write_config(&bed, &config);
+    let mut running = spawn(&path);
+    connect(&bed, &config).await;
+    let second = run(&["--config", path.to_str().unwrap()]);
+    let error = String::from_utf8(second.stderr).unwrap();
+    assert_eq!(second.status.code(), Some(1));
+    assert!(error.contains("another process has the directory open"), "{error}");
+    assert_eq!(
+        run(&["check", config.data_dir.to_str().unwrap()]).status.code(),
+        Some(1),
+        "not while it runs"
+    );
+    let id = running.0.id().to_string();
+    assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+    assert!(running.0.wait().unwrap().success());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_names_every_bad_shard_and_changes_nothing() {
+    let bed = Bed::new();
+    let node: Node = bed.start("n1").await;
+    let samples: Vec<Sample> = (0..10).map(|_| Sample::small(bed.cluster())).collect();
+    put_all(&bed.client(&node), &samples).await;
+    let config = node.stop().await;
+    let dir = config.data_dir.to_str().unwrap();
+    let good = run(&["check", dir]);
+    let text = String::from_utf8(good.stdout).unwrap();
+    assert_eq!((good.status.code(), text.lines().count()), (Some(0), 1), "{text}");
+    assert!(text.starts_with("10 good shards"), "{text}");
+
+    let bad = file_of(&config.data_dir, &samples[4].header);
+    let mut bytes = fs::read(&bad).unwrap();
+    bytes[1000] ^= 1;
+    fs::write(&bad, &bytes).unwrap();
+    fs::write(config.data_dir.join("shards/00/stray"), "x").unwrap();
+    let output = run(&["check", dir]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!((output.status.code(), text.lines().count()), (Some(1), 3), "{text}");
+    assert!(
+        text.contains(&format!("{}: cell 0 does not verify", bad.file_name().unwrap().display())),
+        "{text}"
+    );
+    assert!(text.contains("shards/00/stray: it is no shard"), "{text}");
+    assert!(text.contains("9 good shards") && text.contains("2 bad"), "{text}");
+
+    let output = run(&["check", dir, "--json"]);
+    assert_eq!(output.status.code(), Some(1));
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["good"], json["bad"].as_array().unwrap().len()), (&9.into(), 2));
+    assert_eq!(json["cluster"], bed.cluster().to_string());
+    assert_eq!(fs::read(&bad).unwrap(), bytes);
+    assert!(config.data_dir.join("shards/00/stray").exists());
+    for (other, sentence) in [(bed.path().join("nowhere"), "open"), (bed.path().to_owned(), "no node.json")] {
+        let output = run(&["check", other.to_str().unwrap()]);
+        assert_eq!(output.status.code(), Some(1));
+        assert!(String::from_utf8(output.stderr).unwrap().contains(sentence));
+    }
+    let node = Node::start(config).await;
+    put(&bed.client(&node), &samples[4]).await.unwrap();
+    node.stop().await;
+}
