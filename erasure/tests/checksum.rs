@@ -16,12 +16,13 @@ fn check_found(identity: &CellIdentity, index: u32, bytes: &[u8]) {
     assert_ne!(cell_checksum(identity, index, bytes), cell_checksum(&IDENTITY, INDEX, &cell()));
 }
 
+const REFLECTED_POLYNOMIAL: u64 = 0xAD93_D235_94C9_3659u64.reverse_bits();
+
 /// CRC-64/NVMe bit by bit, from its definition: reflected, all ones at both ends.
 fn crc_by_definition(bytes: impl IntoIterator<Item = u8>) -> u64 {
-    let reflected_polynomial = 0xAD93_D235_94C9_3659u64.reverse_bits();
     !bytes.into_iter().fold(u64::MAX, |crc, byte| {
         (0..8).fold(crc ^ u64::from(byte), |crc, _| {
-            (crc >> 1) ^ (reflected_polynomial & 0u64.wrapping_sub(crc & 1))
+            (crc >> 1) ^ (REFLECTED_POLYNOMIAL & 0u64.wrapping_sub(crc & 1))
         })
     })
 }
@@ -93,6 +94,21 @@ fn zeroed_bytes_are_found_also_with_a_zeroed_checksum() {
         check_found(&IDENTITY, INDEX, &bytes);
     }
     assert!((0..2_000).all(|length| cell_checksum(&IDENTITY, INDEX, &vec![0; length]) != 0));
+}
+
+#[test]
+fn a_cell_made_to_have_a_crc_of_zero_has_another_checksum() {
+    // The register before the last eight bytes, and the one from which 64 steps lead to the end that means 0.
+    let before = !checksum_by_definition(&IDENTITY, INDEX, &[0; 8]);
+    let stepped_back = |register| {
+        (0..64).fold(register, |register: u64, _| match register >> 63 {
+            1 => ((register ^ REFLECTED_POLYNOMIAL) << 1) | 1,
+            _ => register << 1,
+        })
+    };
+    let bytes = (stepped_back(before) ^ stepped_back(u64::MAX)).to_le_bytes();
+    assert_eq!(checksum_by_definition(&IDENTITY, INDEX, &bytes), 0);
+    assert_ne!(cell_checksum(&IDENTITY, INDEX, &bytes), 0);
 }
 
 #[test]
