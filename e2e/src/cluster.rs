@@ -235,6 +235,26 @@ impl Cluster {
             .join(path.strip_prefix("/").unwrap_or(path))
     }
 
+    /// The mark on every process of the cluster.
+    pub fn mark(&self) -> &Mark {
+        &self.mark
+    }
+
+    /// Starts one server by itself, as on a site with many machines, with the configuration that `up` wrote for it.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub fn start_server(&self, kind: &str, name: &str) -> anyhow::Result<Process> {
+        let mut command = bound_command(&locate::binary("asterism")?)?;
+        self.mark.set(&mut command).arg(kind).arg("--config").arg(self.config(name));
+        Process::start(name, command, self.home.path())
+    }
+
+    /// The configuration that `up` wrote for a process.
+    pub fn config(&self, name: &str) -> PathBuf {
+        self.data_dir.join("config").join(format!("{name}.toml"))
+    }
+
     /// The process of `up` itself.
     pub fn id(&self) -> u32 {
         self.process.id()

@@ -26,9 +26,14 @@ impl Mark {
         command.env(VARIABLE, &self.0)
     }
 
+    /// The mark as `NAME=value`, for what starts with an environment of its own.
+    pub fn assignment(&self) -> String {
+        format!("{VARIABLE}={}", self.0)
+    }
+
     /// The running processes that carry the mark.
     pub fn processes(&self) -> Vec<u32> {
-        let entry = format!("{VARIABLE}={}", self.0);
+        let entry = self.assignment();
         let ids = fs::read_dir("/proc").into_iter().flatten().flatten().filter_map(|folder| {
             let id: u32 = folder.file_name().to_str()?.parse().ok()?;
             let environment = fs::read(folder.path().join("environ")).ok()?;
