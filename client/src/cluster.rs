@@ -1,0 +1,50 @@
+//! The cluster and its nodes.
+
+use crate::{
+    error::Error,
+    http::{Client, decode, with_query},
+    types::{Act, Node, Page, Status},
+};
+use reqwest::Method;
+
+impl Client {
+    /// Whether the server answers and is ready to work.
+    pub async fn is_ready(&self) -> bool {
+        self.send(self.request(Method::GET, &["readyz"])).await.is_ok()
+    }
+
+    /// How the cluster is.
+    ///
+    /// # Errors
+    /// The server is not reached.
+    pub async fn status(&self) -> Result<Status, Error> {
+        self.get(&["api", "v1", "cluster"], &[]).await
+    }
+
+    /// All nodes.
+    ///
+    /// # Errors
+    /// The server is not reached.
+    pub async fn nodes(&self) -> Result<Vec<Node>, Error> {
+        Ok(self.get::<Page<Node>, _>(&["api", "v1", "nodes"], &[]).await?.items)
+    }
+
+    /// One node.
+    ///
+    /// # Errors
+    /// There is none of that name, or the server is not reached.
+    pub async fn node(&self, name: &str) -> Result<Node, Error> {
+        self.get(&["api", "v1", "nodes", name], &[]).await
+    }
+
+    /// Stops or wakes a node (`verb`), or says what that would do.
+    ///
+    /// # Errors
+    /// Refused (the problem's `act` says why), failed, or the server is not reached.
+    pub async fn act(&self, name: &str, verb: &str, dry_run: bool, force: bool) -> Result<Act, Error> {
+        let request = self.request(Method::POST, &["api", "v1", "nodes", name, verb]);
+        let query = [("dry_run", dry_run.to_string()), ("force", force.to_string())];
+        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        decode(self.send(with_query(request, &query)).await?).await
+    }
+}
