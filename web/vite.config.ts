@@ -1,7 +1,7 @@
 import react from '@vitejs/plugin-react';
 import type { PluginOption, ProxyOptions } from 'vite';
 import { defineConfig } from 'vitest/config';
-import { mockApi } from './app/mock/plugin';
+import { mockApi } from './app/mock/plugin.ts';
 
 // `npm run dev` plays against the mock API; with ASTERISM_SERVER=http://127.0.0.1:8420 it talks to a real server.
 const server = process.env.ASTERISM_SERVER;

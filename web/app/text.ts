@@ -173,6 +173,7 @@ export const text = {
     running: (done: number, all: number) => `Uploading ${done.toLocaleString('en')} of ${files(all)}`,
     finished: (count: number) => `${files(count)} uploaded`,
     stopped: 'Nothing left to upload',
+    undecided: 'Waiting for your answer',
     withFailures: (failed: number) => `${failed.toLocaleString('en')} failed`,
     left: (time: string) => `${time} left`,
     total: 'Total progress',
@@ -272,8 +273,8 @@ export const text = {
     related: 'Related tags',
     noRelated: 'No other tag goes with it.',
     all: (count: number) => `All ${files(count)}`,
-    narrow: 'Narrow the search',
-    search: 'Search this tag',
+    narrow: 'Add to search',
+    search: 'Only this tag',
     close: 'Close tag',
   },
 

@@ -40,4 +40,9 @@ export const theme = createTheme({
   fontFamilyMonospace: 'ui-monospace, SFMono-Regular, Menlo, Consolas, "DejaVu Sans Mono", monospace',
   fontSizes: { xs: '0.75rem', sm: '0.8125rem', md: '0.875rem', lg: '1rem', xl: '1.125rem' },
   headings: { fontWeight: '600' },
+  components: {
+    Button: { styles: { label: { fontWeight: 500 } } },
+    Badge: { styles: { label: { fontWeight: 600 } } },
+    Modal: { styles: { title: { fontWeight: 600, overflowWrap: 'anywhere' } } },
+  },
 });

@@ -39,17 +39,11 @@ export function parseEvent(frame: string): ServerEvent | null {
 export function staleAfter(event: ServerEvent): readonly (readonly unknown[])[] {
   switch (event.type) {
     case 'file_stored':
-      return [keys.listing(parentOf(event.path)), keys.file(event.path), keys.found, keys.cluster];
+      return [...listingsAbove(event.path), keys.file(event.path), keys.found, keys.cluster];
     case 'file_tagged':
       return [keys.file(event.path), keys.found, keys.tags];
     case 'file_removed':
-      return [
-        keys.listing(parentOf(event.path)),
-        keys.file(event.path),
-        keys.found,
-        keys.trash,
-        keys.cluster,
-      ];
+      return [...listingsAbove(event.path), keys.file(event.path), keys.found, keys.trash, keys.cluster];
     case 'node_changed':
       return [keys.nodes, keys.cluster, keys.timeline];
     case 'groups_changed':
@@ -90,6 +84,11 @@ function moveOne(counts: Cluster['nodes'], from: NodeState, to: NodeState): Clus
   return { ...left, [to]: (counts[to] ?? 0) + 1 };
 }
 
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf('/')) || '/';
+/** The folders on the way down: storing a file may have made any of them. */
+function listingsAbove(path: string) {
+  const names = path.split('/').slice(1, -1);
+  return [
+    keys.listing('/'),
+    ...names.map((_, index) => keys.listing(`/${names.slice(0, index + 1).join('/')}`)),
+  ];
 }

@@ -65,16 +65,18 @@ export function FileDetail({ path, onClose, onTag }: Props) {
             >
               {text.files.download}
             </Button>
-            <Button
-              renderRoot={(props) => (
-                <Link to="/files" search={{ path: parentOf(file.path), file: file.name }} {...props} />
-              )}
-              size="xs"
-              variant="default"
-              leftSection={<IconFolder size={15} />}
-            >
-              {text.detail.showInFolder}
-            </Button>
+            {onTag && (
+              <Button
+                renderRoot={(props) => (
+                  <Link to="/files" search={{ path: parentOf(file.path), file: file.name }} {...props} />
+                )}
+                size="xs"
+                variant="default"
+                leftSection={<IconFolder size={15} />}
+              >
+                {text.detail.showInFolder}
+              </Button>
+            )}
           </div>
           <Facts file={file} />
           <FileTags path={file.path} tags={file.tags} {...(onTag && { onTag })} />

@@ -2,7 +2,8 @@ import { Checkbox } from '@mantine/core';
 import { IconArrowDown, IconArrowUp } from '@tabler/icons-react';
 import type { Entry } from '../api/types';
 import { text } from '../text';
-import { useNow } from '../ui/useNow';
+import { MINUTE_MS, useNow } from '../ui/useNow';
+import { useStable } from '../ui/useStable';
 import type { Dialog } from './dialogs';
 import { FileRow } from './FileRow';
 import classes from './FileTable.module.css';
@@ -23,17 +24,18 @@ interface Props {
   onRemove: (entry: Entry) => void;
 }
 
-const MINUTE_MS = 60_000;
-
 export function FileTable(props: Props) {
   const { entries, sort, onSort, selection, onSelect, chosen, mayWrite } = props;
   const order = entries.map((entry) => entry.path);
   const count = present(selection, order).length;
-  // Dates change their words once a day; rows need no new clock each second.
-  const now = Math.floor(useNow() / MINUTE_MS) * MINUTE_MS;
-
-  const onTick = (path: string, range: boolean) =>
-    onSelect(range ? extend(selection, path, order) : toggle(selection, path));
+  const now = useNow(MINUTE_MS);
+  const handlers = useStable({
+    onTick: (path: string, range: boolean) =>
+      onSelect(range ? extend(selection, path, order) : toggle(selection, path)),
+    onOpen: props.onOpen,
+    onDialog: props.onDialog,
+    onRemove: props.onRemove,
+  });
 
   return (
     <div
@@ -66,10 +68,7 @@ export function FileTable(props: Props) {
           ticked={selection.paths.has(entry.path)}
           chosen={entry.path === chosen}
           mayWrite={mayWrite}
-          onTick={onTick}
-          onOpen={props.onOpen}
-          onDialog={props.onDialog}
-          onRemove={props.onRemove}
+          {...handlers}
         />
       ))}
     </div>

@@ -9,20 +9,24 @@ const GATHER_MS = 400;
 
 export function refreshBy(client: QueryClient): (event: ServerEvent) => void {
   const stale = new Map<string, readonly unknown[]>();
-  let waiting = false;
+  let running = false;
 
-  const flush = () => {
-    waiting = false;
-    const queryKeys = [...stale.values()];
-    stale.clear();
-    for (const queryKey of queryKeys) void client.invalidateQueries({ queryKey });
+  /** One round at a time: a reload that is begun anew by each event would never end while events come. */
+  const run = async () => {
+    running = true;
+    while (stale.size > 0) {
+      await new Promise((resolve) => setTimeout(resolve, GATHER_MS));
+      const queryKeys = [...stale.values()];
+      stale.clear();
+      await Promise.all(queryKeys.map((queryKey) => client.invalidateQueries({ queryKey })));
+    }
+    running = false;
   };
 
   return (event) => {
     client.setQueryData(clusterQuery.queryKey, (cluster) => cluster && applyToCluster(cluster, event));
     client.setQueryData(nodesQuery.queryKey, (nodes) => nodes && applyToNodes(nodes, event));
     for (const key of staleAfter(event)) stale.set(JSON.stringify(key), key);
-    if (!waiting) setTimeout(flush, GATHER_MS);
-    waiting = true;
+    if (!running) void run();
   };
 }

@@ -2,11 +2,11 @@
 
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
-import { clusterOf, nodesOf, stop, wake } from './cluster';
-import { content, files, folders, move, restore, trash } from './files';
-import { find, graphOf, relatedTo, tagCounts } from './find';
-import { bodyOf, type Call, callOf, json, nothing, problem } from './http';
-import { filesOf, type Mock } from './state';
+import { clusterOf, nodesOf, stop, wake } from './cluster.ts';
+import { content, files, folders, move, restore, trash } from './files.ts';
+import { find, graphOf, relatedTo, tagCounts } from './find.ts';
+import { bodyOf, type Call, callOf, json, nothing, problem } from './http.ts';
+import { filesOf, type Mock } from './state.ts';
 
 const COOKIE = 'asterism_session';
 

@@ -1,7 +1,7 @@
 /** The nodes of the mock: the same answers and refusals as the real ones, with the steps in between. */
 
 import type { Act, Cluster, NodeState, StorageNode } from '../api/types';
-import { filesOf, GROUPS, type Mock, marginOf, POLICY, setNodeState } from './state';
+import { filesOf, GROUPS, type Mock, marginOf, POLICY, setNodeState } from './state.ts';
 
 const STEP_MS = 900;
 

@@ -1,10 +1,10 @@
 /** Files, folders, tags and the trash of the mock. */
 
 import type { Entry, Tagging } from '../api/types';
-import { similarTo } from './find';
-import { bodyOf, bytesOf, type Call, json, nothing, pathOf, problem } from './http';
-import { below, emit, type Mock, makeFolder, nameOf, parentOf, putFile } from './state';
-import { guessTags, mediaTypeOf, tag } from './tagger';
+import { similarTo } from './find.ts';
+import { bodyOf, bytesOf, type Call, json, nothing, pathOf, problem } from './http.ts';
+import { below, emit, type Mock, makeFolder, nameOf, parentOf, putFile } from './state.ts';
+import { guessTags, mediaTypeOf, tag } from './tagger.ts';
 
 const TAGGING_MS = 600;
 const TRASH_DAYS = 30;

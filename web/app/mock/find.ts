@@ -11,7 +11,7 @@ import type {
   Tagging,
   TagVertex,
 } from '../api/types';
-import { filesOf, type Mock } from './state';
+import { filesOf, type Mock } from './state.ts';
 
 type Test = (file: File) => boolean;
 

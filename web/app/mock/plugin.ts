@@ -5,9 +5,9 @@ import type { Duplex } from 'node:stream';
 import type { Connect, Plugin } from 'vite';
 import { type WebSocket, WebSocketServer } from 'ws';
 import type { ServerEvent } from '../api/events';
-import { answer, userOf } from './api';
-import { seededMock } from './seed';
-import type { Mock } from './state';
+import { answer, userOf } from './api.ts';
+import { seededMock } from './seed.ts';
+import type { Mock } from './state.ts';
 
 /** What the real server sends with the page: a preview that breaks it should break here too. */
 const POLICY =

@@ -1,8 +1,8 @@
 /** A cluster worth looking at: some folders, names of all sorts, tags of every kind, six nodes. */
 
 import type { StorageNode } from '../api/types';
-import { emptyMock, type Mock, makeFolder, putFile } from './state';
-import { guessTags, mediaTypeOf, tag } from './tagger';
+import { emptyMock, type Mock, makeFolder, putFile } from './state.ts';
+import { guessTags, mediaTypeOf, tag } from './tagger.ts';
 
 const HOUR_MS = 3_600_000;
 
@@ -12,6 +12,7 @@ export function seededMock(): Mock {
   for (let index = 1; index <= 6; index += 1) addNode(mock, index);
   addFiles(mock);
   makeFolder(mock, '/empty');
+  for (let index = 1; index <= 450; index += 1) addSample(mock, index);
   mock.transitions = [
     change(3, 'n4', 'asleep', 'online', 'woken over SSH', 'admin', 2),
     change(2, 'n4', 'online', 'asleep', 'stop: 64 groups counted, worst margin 1', 'admin', 9),
@@ -57,6 +58,13 @@ function addNode(mock: Mock, index: number) {
     uptime_seconds: 86_400 * index + 4_000,
   };
   mock.nodes.set(node.name, node);
+}
+
+/** More than two pages of a listing. */
+function addSample(mock: Mock, index: number) {
+  const path = `/lab/samples/sample-${String(index).padStart(4, '0')}.csv`;
+  const tags = [...guessTags(path), tag('sample', 'keyword', 'words of the name', 0.9)];
+  putFile(mock, { path, size: 2_000 + index * 731, mediaType: 'text/csv', tags, modified: hoursAgo(index) });
 }
 
 const PLACES = ['Lago di Braies', 'Kyoto', '杭州', 'Lofoten'];

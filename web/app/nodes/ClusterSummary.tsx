@@ -22,6 +22,11 @@ export function ClusterSummary({ cluster }: { cluster: Cluster }) {
           facts={[
             [summary.policy, cluster.policy],
             [summary.stored, summary.storedValue(cluster.files, formatBytes(cluster.bytes))],
+            [
+              `${summary.graph} (${cluster.graph.kind})`,
+              cluster.graph.reachable ? summary.reachable : summary.unreachable,
+            ],
+            [summary.monitor, cluster.monitor.reachable ? summary.reachable : summary.unreachable],
           ]}
         />
       </div>
@@ -42,11 +47,6 @@ export function ClusterSummary({ cluster }: { cluster: Cluster }) {
               text.nodes.work[work.name] ?? work.name,
               stateOf(work),
             ]),
-            [
-              `${summary.graph} (${cluster.graph.kind})`,
-              cluster.graph.reachable ? summary.reachable : summary.unreachable,
-            ],
-            [summary.monitor, cluster.monitor.reachable ? summary.reachable : summary.unreachable],
           ]}
         />
       </div>

@@ -50,44 +50,51 @@ export function NodeCard({ node, mayAct, waking, onStop, onWake }: Props) {
         total={node.capacity_bytes}
         caption={text.nodes.used(formatBytes(node.used_bytes), formatBytes(node.capacity_bytes))}
       />
-      <dl className={`${classes.facts} figures`}>
-        {factsOf(node, away).map(([name, value]) => (
-          <div key={name}>
-            <dt>{name}</dt>
-            <dd>{value}</dd>
-          </div>
-        ))}
-      </dl>
-      {mayAct && (
-        <footer className={classes.actions}>
-          {canWake(node.state) ? (
-            <Button
-              size="xs"
-              variant="light"
-              leftSection={<IconPlayerPlay size={14} />}
-              aria-label={text.nodes.wakeNode(node.name)}
-              loading={waking}
-              onClick={onWake}
-              data-testid="node-wake"
-            >
-              {text.nodes.wake}
-            </Button>
-          ) : (
-            <Button
-              size="xs"
-              variant="default"
-              leftSection={<IconPower size={14} />}
-              aria-label={text.nodes.stopNode(node.name)}
-              disabled={!canStop(node.state)}
-              onClick={onStop}
-              data-testid="node-stop"
-            >
-              {text.nodes.stop}
-            </Button>
-          )}
-        </footer>
-      )}
+      <div className={classes.foot}>
+        <dl className={`${classes.facts} figures`}>
+          {factsOf(node, away).map(([name, value]) => (
+            <div key={name}>
+              <dt>{name}</dt>
+              <dd>{value}</dd>
+            </div>
+          ))}
+        </dl>
+        {mayAct && <PowerButton node={node} waking={waking} onStop={onStop} onWake={onWake} />}
+      </div>
     </article>
+  );
+}
+
+function PowerButton({ node, waking, onStop, onWake }: Omit<Props, 'mayAct'>) {
+  if (canWake(node.state)) {
+    return (
+      <Button
+        className={classes.power ?? ''}
+        size="xs"
+        variant="light"
+        leftSection={<IconPlayerPlay size={14} />}
+        aria-label={text.nodes.wakeNode(node.name)}
+        loading={waking}
+        onClick={onWake}
+        data-testid="node-wake"
+      >
+        {text.nodes.wake}
+      </Button>
+    );
+  }
+  return (
+    <Button
+      className={classes.power ?? ''}
+      size="xs"
+      variant="default"
+      leftSection={<IconPower size={14} />}
+      aria-label={text.nodes.stopNode(node.name)}
+      disabled={!canStop(node.state)}
+      onClick={onStop}
+      data-testid="node-stop"
+    >
+      {text.nodes.stop}
+    </Button>
   );
 }
 

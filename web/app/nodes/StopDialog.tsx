@@ -51,7 +51,7 @@ export function StopDialog({ name, onClose }: Props) {
         </Button>
         {act && succeeded(act) && (
           <Button
-            color="red"
+            color="red.8"
             loading={stop.isPending}
             data-testid="confirm-stop"
             onClick={() => stop.mutate(name, { onSuccess: (done) => succeeded(done) && onClose() })}

@@ -25,8 +25,9 @@ const LAST_WORD = /(^|[\s(])(?:tag:)?([^\s()":]+)$/;
 
 /** What is being typed at the end of the query, where a tag's name may be offered. */
 export function typedPrefix(query: string): string {
+  const insideQuotes = query.split('"').length % 2 === 0;
   const word = LAST_WORD.exec(query)?.[2] ?? '';
-  return OPERATORS.has(word) ? '' : word;
+  return insideQuotes || OPERATORS.has(word) ? '' : word;
 }
 
 /** The query with its last word replaced by the chosen tag. */

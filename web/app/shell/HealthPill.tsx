@@ -11,9 +11,13 @@ import classes from './HealthPill.module.css';
 
 /** The cluster in a word and three figures; the reason and its age on hover. */
 export function HealthPill() {
-  const { data: cluster, dataUpdatedAt } = useQuery({ ...clusterQuery, refetchInterval: usePollMs() });
+  const {
+    data: cluster,
+    dataUpdatedAt,
+    isError,
+  } = useQuery({ ...clusterQuery, refetchInterval: usePollMs() });
   const now = useNow();
-  const { word, reason } = healthOf(cluster);
+  const { word, reason } = healthOf(isError ? undefined : cluster);
   const online = cluster?.nodes.online ?? 0;
   const age = dataUpdatedAt > 0 ? text.health.updated(formatAgo(dataUpdatedAt, now)) : '';
 
@@ -35,7 +39,7 @@ export function HealthPill() {
         />
         <span className="visually-hidden">{text.health.label}: </span>
         <span className={classes.word}>{text.health.words[word]}</span>
-        {cluster && (
+        {cluster && !isError && (
           <span className={classes.figures}>
             <span>{text.health.nodes(online, nodeTotal(cluster))}</span>
             <span>{text.health.margin(cluster.groups.worst_margin)}</span>

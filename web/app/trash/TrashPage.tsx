@@ -13,7 +13,7 @@ import { FileIcon } from '../ui/FileIcon';
 import { formatBytes, formatDuration, formatMoment } from '../ui/format';
 import { PageHeader } from '../ui/PageHeader';
 import { Rows } from '../ui/Rows';
-import { useNow } from '../ui/useNow';
+import { MINUTE_MS, useNow } from '../ui/useNow';
 import { useRestoreItem } from './mutations';
 import classes from './TrashPage.module.css';
 
@@ -88,7 +88,7 @@ interface RowProps {
 }
 
 function Row({ item, mayWrite, busy, onRestore }: RowProps) {
-  const now = useNow();
+  const now = useNow(MINUTE_MS);
   const name = nameOf(item.path);
   return (
     <div role="row" className={classes.row} data-testid="trash-row" data-path={item.path}>

@@ -1,4 +1,3 @@
-import { Tooltip } from '@mantine/core';
 import { IconShield, IconShieldCheck, IconShieldX } from '@tabler/icons-react';
 import { text } from '../text';
 
@@ -7,12 +6,14 @@ export function Survives({ redundancy }: { redundancy: number }) {
   const Icon = redundancy < 0 ? IconShieldX : redundancy === 0 ? IconShield : IconShieldCheck;
   const color = redundancy <= 0 ? 'var(--mantine-color-red-6)' : 'var(--dim)';
   return (
-    <Tooltip label={text.files.survives(redundancy)} openDelay={300}>
-      <span className="figures" style={{ display: 'inline-flex', alignItems: 'center', gap: 4, color }}>
-        <Icon size={15} stroke={1.7} aria-hidden />
-        <span aria-hidden>{redundancy < 0 ? '!' : redundancy}</span>
-        <span className="visually-hidden">{text.files.survives(redundancy)}</span>
-      </span>
-    </Tooltip>
+    <span
+      className="figures"
+      title={text.files.survives(redundancy)}
+      style={{ display: 'inline-flex', alignItems: 'center', gap: 4, color }}
+    >
+      <Icon size={15} stroke={1.7} aria-hidden />
+      <span aria-hidden>{redundancy < 0 ? '!' : redundancy}</span>
+      <span className="visually-hidden">{text.files.survives(redundancy)}</span>
+    </span>
   );
 }

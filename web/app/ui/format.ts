@@ -31,7 +31,7 @@ export function formatPercent(ratio: number): string {
   const percent = Math.min(1, Math.max(0, ratio)) * 100;
   // "100 %" must mean all of it and "0 %" nothing.
   const whole = percent > 99 && percent < 100 ? 99 : percent > 0 && percent < 1 ? 1 : Math.round(percent);
-  return `${whole} %`;
+  return `${whole}\u00a0%`;
 }
 
 const SECOND_STEPS: [limit: number, divisor: number, unit: 's' | 'min' | 'h' | 'd'][] = [

@@ -22,7 +22,9 @@ function subscribe(watcher: () => void) {
   };
 }
 
-/** The time, once a second; one clock for all who show it. */
-export function useNow(): number {
-  return useSyncExternalStore(subscribe, () => now);
+/** The time in whole steps (of a second, if not said otherwise); one clock for all who show it. */
+export function useNow(stepMs = STEP_MS): number {
+  return useSyncExternalStore(subscribe, () => Math.floor(now / stepMs) * stepMs);
 }
+
+export const MINUTE_MS = 60_000;

@@ -41,7 +41,7 @@ export function ConflictDialog() {
           <Button variant="default" onClick={() => answer('skip')} data-testid="conflict-skip" data-autofocus>
             {text.upload.skip}
           </Button>
-          <Button color="red" onClick={() => answer('replace')} data-testid="conflict-replace">
+          <Button color="red.8" onClick={() => answer('replace')} data-testid="conflict-replace">
             {text.upload.replace}
           </Button>
         </Group>

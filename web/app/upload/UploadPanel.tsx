@@ -94,6 +94,7 @@ function Panel({ queue, totals }: { queue: Queue; totals: Totals }) {
 
 function headline(totals: Totals): string {
   if (totals.active) return text.upload.running(totals.finished, totals.files);
+  if (totals.conflicts > 0) return text.upload.undecided;
   if (totals.finished === 0 && totals.failed === 0) return text.upload.stopped;
   return text.upload.finished(totals.finished);
 }

@@ -40,6 +40,8 @@ export default function Picture({ graph, chosen, onVertex, onNothing }: Props) {
     setStage(sigma);
     if (!sigma) return;
     sigma.on('clickNode', ({ node }) => handlers.current.onVertex(node));
+    sigma.on('enterNode', () => sigma.getContainer().setAttribute('data-over', 'vertex'));
+    sigma.on('leaveNode', () => sigma.getContainer().removeAttribute('data-over'));
     sigma.on('clickStage', () => handlers.current.onNothing());
     const observer = new ResizeObserver(() => sigma.resize());
     observer.observe(container.current);

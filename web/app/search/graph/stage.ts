@@ -5,6 +5,8 @@ import type { NodeHoverDrawingFunction } from 'sigma/rendering';
 import type { DrawnGraph, EdgeAttributes, NodeAttributes, Palette } from './model';
 
 const LABEL_SIZE = 12;
+/** More names than this lie on top of each other. */
+const LABELS_FORCED_MAX = 14;
 const LABEL_FONT = 'system-ui, sans-serif';
 
 type Stage = Sigma<NodeAttributes, EdgeAttributes>;
@@ -19,9 +21,9 @@ export function start(model: DrawnGraph, container: HTMLElement, palette: Palett
     labelSize: LABEL_SIZE,
     labelColor: { color: palette.label },
     labelRenderedSizeThreshold: 5,
-    labelDensity: 0.8,
-    labelGridCellSize: 90,
-    stagePadding: 40,
+    labelDensity: 1,
+    labelGridCellSize: 60,
+    stagePadding: 72,
     minCameraRatio: 0.1,
     maxCameraRatio: 3,
     defaultDrawNodeHover: hoverOn(palette),
@@ -37,10 +39,11 @@ export function fade(stage: Stage, chosen: string | null, palette: Palette) {
     return;
   }
   const near = new Set([chosen, ...graph.neighbors(chosen)]);
+  const forceLabel = near.size <= LABELS_FORCED_MAX;
   stage.setSetting('nodeReducer', (node, data) => {
     if (node === chosen)
       return { ...data, size: data.size * 1.25, highlighted: true, forceLabel: true, zIndex: 2 };
-    if (near.has(node)) return { ...data, forceLabel: true };
+    if (near.has(node)) return { ...data, forceLabel };
     return { ...data, color: palette.faded, label: '', zIndex: -1 };
   });
   stage.setSetting('edgeReducer', (edge, data) => {
