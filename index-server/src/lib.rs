@@ -1,1 +1,20 @@
-//! (crate root)
+//! Names, extents, groups, users and tags of a cluster, and the HTTP API over them.
+
+mod api;
+pub mod catalog;
+pub mod config;
+pub mod events;
+pub mod files;
+pub mod graph;
+pub mod liveness;
+pub mod margin;
+pub mod members;
+pub mod membership;
+mod metrics;
+pub mod query;
+mod server;
+pub mod stop_proof;
+pub mod workers;
+
+pub use config::Config;
+pub use server::{Bootstrap, IndexServer, bootstrap, run};

@@ -1,0 +1,46 @@
+//! The client commands.
+
+mod cluster;
+mod files;
+mod login;
+pub(crate) mod output;
+mod tags;
+
+use crate::args::{Client as Command, Connection};
+use asterism_client::Client;
+
+const DEFAULT_SERVER: &str = "http://127.0.0.1:8420";
+
+pub(crate) async fn run(command: Command, connection: &Connection) -> anyhow::Result<()> {
+    let json = connection.json;
+    if let Command::Login { url, user, password_file } = &command {
+        return login::run(url, user, password_file.as_deref(), json).await;
+    }
+    let client = connect(connection)?;
+    match command {
+        Command::Login { .. } => unreachable!("handled above"),
+        Command::Put { paths } => files::put(&client, &paths, json).await,
+        Command::Get { path, output } => files::get(&client, &path, output, json).await,
+        Command::Ls { path } => files::ls(&client, &path, json).await,
+        Command::Mv { from, to } => files::mv(&client, &from, &to, json).await,
+        Command::Rm { paths } => files::rm(&client, &paths, json).await,
+        Command::Restore { path } => files::restore(&client, path.as_deref(), json).await,
+        Command::Mkdir { path } => files::mkdir(&client, &path, json).await,
+        Command::Find { query, all } => tags::find(&client, &query, all, json).await,
+        Command::Tag(command) => tags::tag(&client, command, json).await,
+        Command::Related { tag } => tags::related(&client, &tag, json).await,
+        Command::Similar { path } => tags::similar(&client, &path, json).await,
+        Command::Status => cluster::status(&client, json).await,
+        Command::Node(command) => cluster::node(&client, command, json).await,
+    }
+}
+
+/// Server and token: from the arguments or environment, else the saved login.
+fn connect(connection: &Connection) -> anyhow::Result<Client> {
+    let saved = login::saved()?;
+    let server = connection.server.clone().or_else(|| saved.as_ref().map(|saved| saved.server.clone()));
+    let server = server.unwrap_or_else(|| DEFAULT_SERVER.into());
+    // A saved token goes only to the server that it was saved for.
+    let own = saved.filter(|saved| saved.server == server.trim_end_matches('/')).map(|saved| saved.token);
+    Ok(Client::new(&server, connection.token.clone().or(own))?)
+}

@@ -1,0 +1,139 @@
+//! Logging in and out, and tokens for programs.
+
+use super::{
+    Api,
+    auth::{COOKIE, Caller, new_token, refuse_other_sites, token_hash},
+    problem::{ApiError, Problem},
+    types::{Session, rfc3339},
+};
+use crate::catalog::{CatalogError, CredentialKind, UserName};
+use axum::{
+    Json,
+    extract::{ConnectInfo, State, rejection::JsonRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{AppendHeaders, IntoResponse},
+};
+use serde::{Deserialize, Serialize};
+use std::{net::SocketAddr, time::{Duration, Instant}};
+use utoipa::ToSchema;
+
+/// A session ends after this time, used or not.
+const SESSION: Duration = Duration::from_secs(14 * 24 * 3600);
+const LABEL_BYTES_MAX: usize = 100;
+
+/// Who wants in.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct LogIn {
+    /// Name.
+    user: String,
+    /// Secret.
+    password: String,
+}
+
+/// What a new token is for.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NewToken {
+    /// For people to tell tokens apart.
+    name: String,
+}
+
+/// A new token; it is shown this once.
+#[derive(Serialize, ToSchema)]
+pub(super) struct Token {
+    /// For `Authorization: Bearer`.
+    token: String,
+}
+
+/// Log in: the answer sets the session cookie.
+#[utoipa::path(post, path = "/api/v1/session", tag = "session", request_body = LogIn,
+    responses((status = 200, body = Session), (status = 401, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn log_in(
+    State(api): State<Api>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    headers: HeaderMap,
+    body: Result<Json<LogIn>, JsonRejection>,
+) -> Result<impl IntoResponse, ApiError> {
+    let Json(LogIn { user, password }) = body.map_err(invalid)?;
+    if headers.contains_key(header::ORIGIN) {
+        refuse_other_sites(&headers)?;
+    }
+    let limiter = &api.passwords.limiter;
+    if !limiter.may_try(address.ip(), &user, Instant::now()) {
+        return Err(ApiError::TooMany);
+    }
+    let known = match user.parse::<UserName>() {
+        Ok(name) => match api.catalog.user(&name).await {
+            Ok(user) => Some(user),
+            Err(CatalogError::NotFound(_)) => None,
+            Err(error) => return Err(error.into()),
+        },
+        Err(_) => None,
+    };
+    let hash = known.as_ref().map(|user| user.password_hash.clone());
+    let right = api.passwords.verify(password, hash).await?;
+    let Some(user) = known.filter(|_| right) else {
+        limiter.failed(address.ip(), &user, Instant::now());
+        tracing::warn!(%address, "login failed");
+        return Err(ApiError::WrongPassword);
+    };
+    let token = new_token().map_err(anyhow::Error::from)?;
+    let expires_ms = api.now_ms() + SESSION.as_millis() as i64;
+    api.catalog.create_credential(&user.name, CredentialKind::Session, "", &token_hash(&token), Some(expires_ms)).await?;
+    tracing::info!(user = %user.name, %address, "logged in");
+    let cookie = set_cookie(&token, SESSION, api.https);
+    let session =
+        Session { user: user.name.to_string(), role: user.role.to_string(), expires_at: Some(rfc3339(expires_ms)) };
+    Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(session)))
+}
+
+/// Who am I?
+#[utoipa::path(get, path = "/api/v1/session", tag = "session",
+    responses((status = 200, body = Session), (status = 401, body = Problem)))]
+pub(super) async fn show(caller: Caller) -> Json<Session> {
+    Json(Session {
+        user: caller.user.name.to_string(),
+        role: caller.user.role.to_string(),
+        expires_at: caller.credential.expires_ms.map(rfc3339),
+    })
+}
+
+/// Log out: the session or token ends.
+#[utoipa::path(delete, path = "/api/v1/session", tag = "session", responses((status = 204), (status = 401, body = Problem)))]
+pub(super) async fn log_out(State(api): State<Api>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
+    api.catalog.remove_credential(&caller.user.name, caller.credential.id).await?;
+    let cookie = set_cookie("", Duration::ZERO, api.https);
+    Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
+}
+
+/// Make an API token for the caller.
+#[utoipa::path(post, path = "/api/v1/tokens", tag = "session", request_body = NewToken,
+    responses((status = 201, body = Token), (status = 400, body = Problem)))]
+pub(super) async fn create_token(
+    State(api): State<Api>,
+    caller: Caller,
+    body: Result<Json<NewToken>, JsonRejection>,
+) -> Result<impl IntoResponse, ApiError> {
+    let Json(NewToken { name }) = body.map_err(invalid)?;
+    if name.len() > LABEL_BYTES_MAX || name.chars().any(char::is_control) {
+        return Err(ApiError::Invalid(format!("a token's name has at most {LABEL_BYTES_MAX} bytes and no control characters")));
+    }
+    let token = new_token().map_err(anyhow::Error::from)?;
+    api.catalog.create_credential(&caller.user.name, CredentialKind::Token, &name, &token_hash(&token), None).await?;
+    tracing::info!(user = %caller.user.name, "token made");
+    Ok((StatusCode::CREATED, Json(Token { token })))
+}
+
+fn set_cookie(value: &str, lasts: Duration, https: bool) -> String {
+    let secure = if https { "; Secure" } else { "" };
+    format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", lasts.as_secs())
+}
+
+/// A body that cannot be read: what is wrong with it, or how large it may be.
+pub(super) fn invalid(rejection: JsonRejection) -> ApiError {
+    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
+        return ApiError::TooLarge(super::JSON_BYTES_MAX as u64);
+    }
+    ApiError::Invalid(rejection.body_text())
+}

@@ -1,0 +1,67 @@
+//! The configuration file.
+
+use asterism_erasure::Policy;
+use asterism_service::{Secret, logging::LogFormat};
+use serde::Deserialize;
+use std::{net::SocketAddr, path::PathBuf};
+
+/// What an index-server must be told.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where the page and the API are served.
+    pub listen: SocketAddr,
+    /// Where storage nodes and the monitor call.
+    pub grpc_listen: SocketAddr,
+    /// Holds `cert.pem`, `key.pem` and `ca.pem` of this process.
+    pub identity_dir: PathBuf,
+    /// `sqlite:///path` or `mysql://USER:PASS@HOST/NAME`.
+    pub database: Secret,
+    /// `bolt://USER:PASS@HOST:PORT` of a Neo4j; without it the tag graph lives in the database.
+    pub graph: Option<Secret>,
+    /// The code of new files.
+    pub policy: Policy,
+    /// Placement groups are made when this many nodes have joined; at least as many as the policy has shards.
+    #[serde(default)]
+    pub nodes_expected: usize,
+    /// How many placement groups are made.
+    #[serde(default = "default_groups")]
+    pub groups: u32,
+    /// Holds the token that storage nodes must show.
+    pub join_token_file: PathBuf,
+    /// `host:port` of the monitor's gRPC; without it nodes cannot be stopped or woken from here.
+    pub monitor: Option<String>,
+    /// The command that runs a tagger worker.
+    pub tagger: Vec<String>,
+    /// Days that deleted files stay in the trash.
+    #[serde(default = "default_trash_days")]
+    pub trash_days: u32,
+    /// Largest upload in bytes.
+    #[serde(default = "default_upload_bytes_max")]
+    pub upload_bytes_max: u64,
+    /// Set when people come through HTTPS: session cookies are then sent over it alone.
+    #[serde(default)]
+    pub https: bool,
+    /// A `tracing` filter.
+    #[serde(default = "default_log_level")]
+    pub log_level: String,
+    /// `text` or `json`.
+    #[serde(default)]
+    pub log_format: LogFormat,
+}
+
+fn default_groups() -> u32 {
+    256
+}
+
+fn default_trash_days() -> u32 {
+    30
+}
+
+fn default_upload_bytes_max() -> u64 {
+    1 << 42
+}
+
+fn default_log_level() -> String {
+    "info".into()
+}

@@ -1,0 +1,139 @@
+//! From extents on nodes to a stream of bytes that is right or breaks.
+
+use crate::{
+    catalog::{CatalogError, Content, ExtentRow},
+    files::extents::Extents,
+};
+use asterism_cluster::{ReadError, Reader};
+use bytes::Bytes;
+use std::{ops::Range, sync::Arc};
+use tokio::sync::mpsc;
+
+/// Pieces on their way to a client; bounds memory when the client is slower than the nodes.
+const PIECES_IN_FLIGHT: usize = 4;
+
+/// Why content cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum DownloadError {
+    /// The catalog does not have it, or cannot be asked.
+    #[error(transparent)]
+    Catalog(#[from] CatalogError),
+    /// Too few shards of an extent can be read now.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+    /// The catalog speaks of an extent that cannot be.
+    #[error("the metadata of an extent is damaged")]
+    Metadata,
+    /// Every piece was good by itself, but the whole is not what was stored.
+    #[error("the content is not what was stored")]
+    WrongContent,
+}
+
+/// Content being read.
+pub struct Download {
+    first: Option<Result<Bytes, DownloadError>>,
+    rest: mpsc::Receiver<Result<Bytes, DownloadError>>,
+}
+
+impl Download {
+    /// The next piece. After an error, and after the last piece, there is none.
+    pub async fn next(&mut self) -> Option<Result<Bytes, DownloadError>> {
+        match self.first.take() {
+            Some(first) => Some(first),
+            None => self.rest.recv().await,
+        }
+    }
+}
+
+impl Extents {
+    /// Begins to read `range` of `content`; the first piece has been read when this answers, so that what cannot be read at all
+    /// is a clear refusal. Whole contents are checked against their hash before their last piece is given out.
+    ///
+    /// # Errors
+    /// See [`DownloadError`].
+    pub async fn open(&self, content: &Content, range: Range<u64>) -> Result<Download, DownloadError> {
+        let rows = if range.is_empty() { Vec::new() } else { self.catalog.extents(content.id, range.clone()).await? };
+        let expected = (range == (0..content.size)).then_some(content.blake3);
+        let (sender, mut rest) = mpsc::channel(PIECES_IN_FLIGHT);
+        let pump = Pump { extents: self.clone(), sender, held: None, hasher: blake3::Hasher::new() };
+        tokio::spawn(pump.run(rows, range, expected));
+        let first = rest.recv().await.transpose()?.map(Ok);
+        Ok(Download { first, rest })
+    }
+
+    /// The first `bytes_max` bytes of `content`, for the tagger.
+    ///
+    /// # Errors
+    /// See [`DownloadError`].
+    pub async fn read_head(&self, content: &Content, bytes_max: u64) -> Result<Vec<u8>, DownloadError> {
+        let wanted = content.size.min(bytes_max);
+        let mut download = self.open(content, 0..wanted).await?;
+        let mut head = Vec::with_capacity(wanted as usize);
+        while let Some(piece) = download.next().await {
+            head.extend_from_slice(&piece?);
+        }
+        Ok(head)
+    }
+}
+
+/// The task that moves pieces from nodes to the client; it ends when the client goes away.
+struct Pump {
+    extents: Extents,
+    sender: mpsc::Sender<Result<Bytes, DownloadError>>,
+    /// The last piece, until it is known that the whole is right.
+    held: Option<Bytes>,
+    hasher: blake3::Hasher,
+}
+
+/// The client has gone; nobody is left to tell.
+struct Gone;
+
+impl Pump {
+    async fn run(mut self, rows: Vec<ExtentRow>, range: Range<u64>, expected: Option<[u8; 32]>) {
+        for row in rows {
+            match self.extent(&row, &range).await {
+                Ok(Ok(())) => {}
+                Ok(Err(Gone)) => return,
+                Err(error) => return self.fail(error).await,
+            }
+        }
+        if expected.is_some_and(|expected| expected != *self.hasher.finalize().as_bytes()) {
+            return self.fail(DownloadError::WrongContent).await;
+        }
+        if let Some(last) = self.held.take()
+            && self.sender.send(Ok(last)).await.is_err()
+        {
+            tracing::debug!("client went away before the last piece");
+        }
+    }
+
+    async fn extent(&mut self, row: &ExtentRow, range: &Range<u64>) -> Result<Result<(), Gone>, DownloadError> {
+        let extent = self.extents.extent(row).ok_or(DownloadError::Metadata)?;
+        let within = range.start.saturating_sub(row.file_offset)..(range.end - row.file_offset).min(row.bytes);
+        let order = self.extents.order(&extent, &row.short_slots);
+        let (shards, hedge) = (Arc::clone(&self.extents.shards), Arc::clone(&self.extents.hedge));
+        let mut reader = Reader::new(shards, extent.clone(), row.bytes, within, order, hedge)?;
+        while let Some(pieces) = reader.next().await {
+            let faults = reader.take_faults();
+            if !faults.is_empty() {
+                self.extents.note_faults(&extent, faults).await;
+            }
+            for piece in pieces? {
+                self.hasher.update(&piece);
+                if let Some(before) = self.held.replace(piece)
+                    && self.sender.send(Ok(before)).await.is_err()
+                {
+                    return Ok(Err(Gone));
+                }
+            }
+        }
+        Ok(Ok(()))
+    }
+
+    async fn fail(self, error: DownloadError) {
+        tracing::error!(%error, "content could not be read to its end");
+        if self.sender.send(Err(error)).await.is_err() {
+            tracing::debug!("client went away before the failure");
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What reading and writing extents needs, and how rows of the catalog become extents on nodes.
+
+use crate::{
+    catalog::{Catalog, ExtentRow},
+    members::Members,
+};
+use asterism_cluster::{Extent, HedgeDelay, Shards, placement};
+use asterism_erasure::Policy;
+use asterism_proto::{ClusterId, NodeId, ShardError, ShardErrorKind};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+use tokio::sync::Notify;
+
+/// The way from rows to bytes; clones share it.
+#[derive(Clone)]
+pub struct Extents {
+    /// This cluster.
+    pub cluster: ClusterId,
+    /// The code of new files.
+    pub policy: Policy,
+    /// Knows what is where.
+    pub catalog: Catalog,
+    /// Knows who is there.
+    pub members: Members,
+    /// The nodes.
+    pub shards: Arc<dyn Shards>,
+    /// Of the background lease, as last seen.
+    pub epoch: Arc<AtomicU64>,
+    /// When reads ask a spare node as well.
+    pub hedge: Arc<HedgeDelay>,
+    /// Told when something became short.
+    pub repair: Arc<Notify>,
+}
+
+impl Extents {
+    /// The extent that a row describes; none if its group is not known.
+    pub fn extent(&self, row: &ExtentRow) -> Option<Extent> {
+        let policy = Policy::new(usize::from(row.data), usize::from(row.parity))?;
+        let members = self.members.group(row.group)?;
+        let nodes = placement::slots(row.id, &members, policy.total());
+        (nodes.len() == policy.total()).then(|| Extent {
+            cluster: self.cluster,
+            id: row.id,
+            policy,
+            cell_bytes: row.cell_bytes as usize,
+            nodes,
+        })
+    }
+
+    /// The slots worth asking for an extent, best first: shards that are there on nodes that were heard, content before parity;
+    /// then those on silent nodes, which may yet answer. Known-missing shards are not asked for.
+    pub fn order(&self, extent: &Extent, missing: &[u8]) -> Vec<usize> {
+        let mut slots: Vec<usize> =
+            (0..extent.policy.total()).filter(|&slot| !missing.contains(&(slot as u8))).collect();
+        slots.sort_by_key(|&slot| !self.members.is_heard(extent.nodes[slot]));
+        slots
+    }
+
+    /// Losses that the extent survives now.
+    pub fn margin(&self, row: &ExtentRow, live: impl Fn(NodeId) -> bool) -> Option<i32> {
+        let extent = self.extent(row)?;
+        let good = (0..extent.policy.total())
+            .filter(|&slot| !row.short_slots.contains(&(slot as u8)) && live(extent.nodes[slot]))
+            .count();
+        Some(good as i32 - extent.policy.data() as i32)
+    }
+
+    /// Notes shards that a read has proven to be missing or damaged; a silent or failing node proves nothing.
+    pub async fn note_faults(&self, extent: &Extent, faults: Vec<(usize, ShardError)>) {
+        for (slot, error) in faults {
+            tracing::warn!(extent = %extent.id, slot, node = %extent.nodes[slot], %error, "shard could not be read");
+            if !matches!(error.kind, ShardErrorKind::NotFound | ShardErrorKind::Corrupt) {
+                continue;
+            }
+            match self.catalog.mark_short(extent.id, slot as u8).await {
+                Ok(_) => self.repair.notify_one(),
+                Err(error) => tracing::warn!(%error, "a bad shard could not be noted; the next read or scrub will"),
+            }
+        }
+    }
+
+    /// The epoch under which to write.
+    pub fn epoch(&self) -> u64 {
+        self.epoch.load(Ordering::Relaxed)
+    }
+}

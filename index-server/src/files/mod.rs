@@ -1,0 +1,10 @@
+//! Content on its way in and out: from a stream of bytes to extents on nodes, and back.
+
+mod download;
+mod extents;
+mod media_type;
+mod upload;
+
+pub use download::{Download, DownloadError};
+pub use extents::Extents;
+pub use upload::{Stored, UploadError};

@@ -1,0 +1,294 @@
+//! From a stream of bytes to durable extents. Memory is bounded by a few stripes, whatever the size.
+
+use crate::{
+    catalog::{AbandonedExtent, CatalogError, NewExtent},
+    files::{
+        extents::Extents,
+        media_type::{self, HEAD_BYTES},
+    },
+    members::TooFewNodes,
+};
+use asterism_cluster::{Extent, ExtentWriter, WriteError, Written, placement};
+use asterism_erasure::{CELL_BYTES_MAX, EXTENT_BYTES_MAX, Policy};
+use asterism_proto::ExtentId;
+use bytes::{Bytes, BytesMut};
+use futures::{Stream, StreamExt};
+use std::{pin::pin, time::Duration};
+use tokio::{
+    task::{JoinError, JoinSet},
+    time::timeout,
+};
+
+/// A file up to this size is kept as copies: the same tolerance with fewer calls.
+const COPIES_BYTES_MAX: usize = 32 << 10;
+/// Extents that wait for their shards to become durable while the next one is being written.
+const FINISHING_MAX: usize = 2;
+/// A client that sends nothing for this long has gone.
+const BODY_DEADLINE: Duration = Duration::from_secs(60);
+
+/// Content that is durable on its nodes, and not yet a file.
+#[derive(Debug)]
+pub struct Stored {
+    /// Bytes in all.
+    pub size: u64,
+    /// Of the whole content.
+    pub blake3: [u8; 32],
+    /// By its first bytes.
+    pub media_type: String,
+    /// In order.
+    pub extents: Vec<NewExtent>,
+    placed: Vec<Extent>,
+}
+
+/// Why content could not be stored. What reached nodes is queued for removal.
+#[derive(Debug, thiserror::Error)]
+pub enum UploadError {
+    /// The client went away or sent what is no body.
+    #[error("the upload was cut off")]
+    CutOff(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The client sent nothing for too long.
+    #[error("the upload stalled")]
+    Stalled,
+    /// More bytes than allowed.
+    #[error("larger than the {0} bytes allowed")]
+    TooLarge(u64),
+    /// Not enough nodes are there.
+    #[error(transparent)]
+    TooFewNodes(#[from] TooFewNodes),
+    /// Nodes have no room.
+    #[error("the storage nodes are full")]
+    Full,
+    /// Nodes failed while the content was being written.
+    #[error("too many storage nodes failed during the upload")]
+    Failed(#[source] WriteError),
+    /// A task of the upload failed: a fault of this program.
+    #[error("the upload failed")]
+    Internal(#[source] JoinError),
+}
+
+impl From<WriteError> for UploadError {
+    fn from(error: WriteError) -> Self {
+        if error.is_full() { Self::Full } else { Self::Failed(error) }
+    }
+}
+
+impl Extents {
+    /// Stores what `body` brings, at most `bytes_max`.
+    ///
+    /// # Errors
+    /// See [`UploadError`].
+    pub async fn store<S, E>(&self, body: S, bytes_max: u64) -> Result<Stored, UploadError>
+    where
+        S: Stream<Item = Result<Bytes, E>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let mut upload = Upload::new(self);
+        let fed = upload.feed(body, bytes_max).await;
+        let ended = match fed {
+            Ok(()) => upload.end().await,
+            Err(error) => Err(error),
+        };
+        match ended {
+            Ok(extents) => Ok(Stored {
+                size: upload.size,
+                blake3: *upload.hasher.finalize().as_bytes(),
+                media_type: media_type::guess(&upload.head),
+                extents,
+                placed: upload.placed,
+            }),
+            Err(error) => {
+                upload.abandon().await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Queues the shards of content that did not become a file for removal.
+    pub async fn abandon(&self, stored: Stored) {
+        abandon(self, &stored.placed).await;
+    }
+}
+
+struct Upload<'a> {
+    extents: &'a Extents,
+    hasher: blake3::Hasher,
+    size: u64,
+    head: BytesMut,
+    /// Content that does not fill a stripe yet.
+    pending: BytesMut,
+    writing: Option<(u32, ExtentWriter)>,
+    written: u64,
+    finishing: JoinSet<(u32, Result<Written, WriteError>)>,
+    finished: Vec<(u32, Written)>,
+    /// Every extent begun, by number, with its group.
+    placed: Vec<Extent>,
+    groups: Vec<u32>,
+}
+
+impl<'a> Upload<'a> {
+    fn new(extents: &'a Extents) -> Self {
+        Self {
+            extents,
+            hasher: blake3::Hasher::new(),
+            size: 0,
+            head: BytesMut::new(),
+            pending: BytesMut::new(),
+            writing: None,
+            written: 0,
+            finishing: JoinSet::new(),
+            finished: Vec::new(),
+            placed: Vec::new(),
+            groups: Vec::new(),
+        }
+    }
+
+    async fn feed<S, E>(&mut self, body: S, bytes_max: u64) -> Result<(), UploadError>
+    where
+        S: Stream<Item = Result<Bytes, E>>,
+        E: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let mut body = pin!(body);
+        while let Some(chunk) = timeout(BODY_DEADLINE, body.next()).await.map_err(|_| UploadError::Stalled)? {
+            let mut chunk = chunk.map_err(|error| UploadError::CutOff(error.into()))?;
+            self.size += chunk.len() as u64;
+            if self.size > bytes_max {
+                return Err(UploadError::TooLarge(bytes_max));
+            }
+            self.hasher.update(&chunk);
+            let head = chunk.len().min(HEAD_BYTES - self.head.len());
+            self.head.extend_from_slice(&chunk[..head]);
+            while !chunk.is_empty() {
+                // Filled to the brim only when more is coming: the last stripe may be the only one.
+                if self.pending.len() == self.stripe_bytes() {
+                    self.write_pending().await?;
+                }
+                let room = self.stripe_bytes() - self.pending.len();
+                self.pending.extend_from_slice(&chunk.split_to(room.min(chunk.len())));
+            }
+        }
+        Ok(())
+    }
+
+    /// Ends the last extent and waits for all; the extents in order.
+    async fn end(&mut self) -> Result<Vec<NewExtent>, UploadError> {
+        if !self.pending.is_empty() {
+            self.write_pending().await?;
+        }
+        self.finish_writing();
+        while let Some(ended) = self.finishing.join_next().await {
+            self.note_finished(ended)?;
+        }
+        self.finished.sort_by_key(|(seq, _)| *seq);
+        let mut offset = 0;
+        let extents = self.finished.iter().map(|(seq, written)| {
+            let placed = &self.placed[*seq as usize];
+            let file_offset = offset;
+            offset += written.extent_bytes;
+            NewExtent {
+                id: placed.id,
+                seq: *seq,
+                file_offset,
+                bytes: written.extent_bytes,
+                group: self.groups[*seq as usize],
+                data: placed.policy.data() as u8,
+                parity: placed.policy.parity() as u8,
+                cell_bytes: placed.cell_bytes as u32,
+                short_slots: written.missing.iter().map(|(slot, _)| *slot).collect(),
+            }
+        });
+        Ok(extents.collect())
+    }
+
+    /// Full stripes are those of the cluster's policy; copies of a small file are cut from the same buffer.
+    fn stripe_bytes(&self) -> usize {
+        self.extents.policy.data() * CELL_BYTES_MAX
+    }
+
+    async fn write_pending(&mut self) -> Result<(), UploadError> {
+        let stripe = self.pending.split().freeze();
+        self.pending.reserve(self.stripe_bytes());
+        if self.writing.is_none() {
+            let small = self.placed.is_empty() && stripe.len() <= COPIES_BYTES_MAX;
+            self.begin(small, stripe.len())?;
+        }
+        let Some((_, writer)) = &mut self.writing else { return Ok(()) };
+        self.written += stripe.len() as u64;
+        writer.write_stripe(stripe).await?;
+        if self.written + self.stripe_bytes() as u64 > EXTENT_BYTES_MAX {
+            self.finish_writing();
+            while self.finishing.len() >= FINISHING_MAX {
+                if let Some(ended) = self.finishing.join_next().await {
+                    self.note_finished(ended)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn begin(&mut self, small: bool, first_bytes: usize) -> Result<(), UploadError> {
+        let policy = self.extents.policy;
+        let copies = Policy::new(1, policy.parity()).filter(|_| small).unwrap_or(policy);
+        let most = if small { first_bytes as u64 } else { EXTENT_BYTES_MAX };
+        let shard_bytes = most.div_ceil(copies.data() as u64);
+        let id = ExtentId::random();
+        let mut draws = id.as_bytes().chunks_exact(2).map(|pair| usize::from(u16::from_le_bytes([pair[0], pair[1]]))).cycle();
+        let draw = |below: usize| draws.next().unwrap_or(0) % below.max(1);
+        let members = &self.extents.members;
+        let group = members.choose_group(policy.floor(), shard_bytes, draw)?;
+        let extent = Extent {
+            cluster: self.extents.cluster,
+            id,
+            policy: copies,
+            cell_bytes: CELL_BYTES_MAX,
+            nodes: placement::slots(id, &group.members, copies.total()),
+        };
+        let writable = members.writable(shard_bytes);
+        let nodes = extent.nodes.clone();
+        self.placed.push(extent.clone());
+        self.groups.push(group.id);
+        let writer = ExtentWriter::begin(&self.extents.shards, extent, self.extents.epoch(), |slot| writable(nodes[slot]))?;
+        self.writing = Some((self.placed.len() as u32 - 1, writer));
+        self.written = 0;
+        Ok(())
+    }
+
+    fn finish_writing(&mut self) {
+        if let Some((seq, writer)) = self.writing.take() {
+            self.finishing.spawn(async move { (seq, writer.finish().await) });
+        }
+    }
+
+    fn note_finished(&mut self, ended: Result<(u32, Result<Written, WriteError>), JoinError>) -> Result<(), UploadError> {
+        let (seq, written) = ended.map_err(UploadError::Internal)?;
+        let written = written?;
+        for (slot, error) in &written.missing {
+            let node = self.placed[seq as usize].nodes[usize::from(*slot)];
+            tracing::warn!(%node, slot, %error, "shard not written; the extent is short until it is rebuilt");
+        }
+        self.finished.push((seq, written));
+        Ok(())
+    }
+
+    async fn abandon(mut self) {
+        drop(self.writing.take());
+        self.finishing.shutdown().await;
+        abandon(self.extents, &self.placed).await;
+    }
+}
+
+async fn abandon(extents: &Extents, placed: &[Extent]) {
+    if placed.is_empty() {
+        return;
+    }
+    let gone: Vec<AbandonedExtent> = placed
+        .iter()
+        .map(|extent| AbandonedExtent {
+            id: extent.id,
+            shards: (0..).zip(extent.nodes.iter().copied()).collect(),
+        })
+        .collect();
+    let queued: Result<u64, CatalogError> = extents.catalog.remove_abandoned(&gone).await;
+    if let Err(error) = queued {
+        tracing::warn!(extents = gone.len(), %error, "remains of an upload could not be queued for removal");
+    }
+}

@@ -1,0 +1,210 @@
+//! The nodes and groups as this process sees them now: the catalog's rows, and who was heard when.
+
+use crate::{
+    catalog::{Group, Intent, NodeRow},
+    liveness::{NodeState, SUSPECT_AFTER},
+};
+use asterism_proto::{NodeId, NodeName, index::HeartbeatRequest};
+use std::{
+    collections::{BTreeMap, HashMap},
+    sync::{Arc, PoisonError, RwLock},
+    time::{Duration, Instant},
+};
+
+/// A node's row, and the last thing it said.
+#[derive(Clone, Debug)]
+pub struct Member {
+    /// As the catalog has it.
+    pub row: NodeRow,
+    /// The last heartbeat and when it came.
+    pub heard: Option<(Instant, HeartbeatRequest)>,
+}
+
+impl Member {
+    /// Since the last heartbeat.
+    pub fn age(&self) -> Option<Duration> {
+        self.heard.as_ref().map(|(at, _)| at.elapsed())
+    }
+
+    /// Heard lately, whatever is wanted of it.
+    pub fn is_heard(&self) -> bool {
+        self.age().is_some_and(|age| age < SUSPECT_AFTER)
+    }
+
+    /// Room for shards, as last heard.
+    pub fn free_bytes(&self) -> u64 {
+        self.heard.as_ref().map_or(0, |(_, said)| said.free_bytes)
+    }
+
+    /// Whether new shards go there.
+    fn is_writable(&self) -> bool {
+        self.is_heard() && matches!(self.row.intent, Intent::Up | Intent::Waking | Intent::Asleep)
+    }
+
+    /// Whether it counts when losses are counted: a node that is to stop does not.
+    pub fn is_live(&self) -> bool {
+        self.is_heard() && !matches!(self.row.intent, Intent::Stopping | Intent::Retired)
+    }
+}
+
+#[derive(Default)]
+struct Seen {
+    members: BTreeMap<NodeId, Member>,
+    groups: Arc<Vec<Group>>,
+}
+
+/// Shared by everything in this process that must know who is there.
+#[derive(Clone)]
+pub struct Members {
+    seen: Arc<RwLock<Seen>>,
+    started: Instant,
+}
+
+impl Default for Members {
+    fn default() -> Self {
+        Self { seen: Arc::default(), started: Instant::now() }
+    }
+}
+
+/// No group can take an extent now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("only {reachable} of at least {needed} storage nodes are there")]
+pub struct TooFewNodes {
+    /// Members of the best group that can be written to.
+    pub reachable: usize,
+    /// The floor of the policy.
+    pub needed: usize,
+}
+
+impl Members {
+    /// Takes over rows of the catalog; what was heard stays.
+    pub fn set_rows(&self, rows: Vec<NodeRow>) {
+        let mut seen = self.write();
+        let mut heard: HashMap<NodeId, _> =
+            std::mem::take(&mut seen.members).into_iter().map(|(id, member)| (id, member.heard)).collect();
+        seen.members =
+            rows.into_iter().map(|row| (row.id, Member { heard: heard.remove(&row.id).flatten(), row })).collect();
+    }
+
+    /// Takes over the groups of the catalog.
+    pub fn set_groups(&self, groups: Vec<Group>) {
+        self.write().groups = Arc::new(groups);
+    }
+
+    /// A node was heard; false if it is not known and must join first.
+    pub fn hear(&self, node: NodeId, said: HeartbeatRequest) -> bool {
+        match self.write().members.get_mut(&node) {
+            Some(member) => {
+                member.heard = Some((Instant::now(), said));
+                true
+            }
+            None => false,
+        }
+    }
+
+    /// What is wanted of a node, once the catalog has it.
+    pub fn set_intent(&self, node: NodeId, intent: Intent) {
+        if let Some(member) = self.write().members.get_mut(&node) {
+            member.row.intent = intent;
+        }
+    }
+
+    /// All nodes, by id.
+    pub fn all(&self) -> Vec<Member> {
+        self.read().members.values().cloned().collect()
+    }
+
+    /// The node of that name.
+    pub fn by_name(&self, name: &NodeName) -> Option<Member> {
+        self.read().members.values().find(|member| member.row.name == *name).cloned()
+    }
+
+    /// The node of that id.
+    pub fn get(&self, node: NodeId) -> Option<Member> {
+        self.read().members.get(&node).cloned()
+    }
+
+    /// What the node is now.
+    pub fn state(&self, member: &Member) -> NodeState {
+        NodeState::derive(member.row.intent, member.age(), self.started.elapsed())
+    }
+
+    /// All groups, by number.
+    pub fn groups(&self) -> Arc<Vec<Group>> {
+        Arc::clone(&self.read().groups)
+    }
+
+    /// The members of a group, in order.
+    pub fn group(&self, id: u32) -> Option<Vec<NodeId>> {
+        let groups = self.groups();
+        let at = groups.binary_search_by_key(&id, |group| group.id).ok()?;
+        Some(groups[at].members.clone())
+    }
+
+    /// Whether a node was heard lately.
+    pub fn is_heard(&self, node: NodeId) -> bool {
+        self.read().members.get(&node).is_some_and(Member::is_heard)
+    }
+
+    /// Who counts when losses are counted, now.
+    pub fn live(&self) -> impl Fn(NodeId) -> bool + use<> {
+        let live: HashMap<NodeId, bool> =
+            self.read().members.iter().map(|(id, member)| (*id, member.is_live())).collect();
+        move |node| live.get(&node).copied().unwrap_or(false)
+    }
+
+    /// Who takes new shards and has room for `bytes` of them, now.
+    pub fn writable(&self, bytes: u64) -> impl Fn(NodeId) -> bool + use<> {
+        let writable = |member: &Member| member.is_writable() && member.free_bytes() >= bytes;
+        let writable: HashMap<NodeId, bool> =
+            self.read().members.iter().map(|(id, member)| (*id, writable(member))).collect();
+        move |node| writable.get(&node).copied().unwrap_or(false)
+    }
+
+    /// A group for a new extent whose shards take `shard_bytes` each: of a few drawn at random the one with most writable
+    /// members, and among equals the one with most room on its fullest member.
+    ///
+    /// `floor` members must be writable. `draw` gives numbers below its argument.
+    ///
+    /// # Errors
+    /// No group has that many.
+    pub fn choose_group(
+        &self,
+        floor: usize,
+        shard_bytes: u64,
+        mut draw: impl FnMut(usize) -> usize,
+    ) -> Result<Group, TooFewNodes> {
+        let seen = self.read();
+        let rate = |group: &Group| {
+            let members = group.members.iter().filter_map(|node| seen.members.get(node));
+            let (mut writable, mut room) = (0, u64::MAX);
+            for member in members.filter(|member| member.is_writable() && member.free_bytes() >= shard_bytes) {
+                writable += 1;
+                room = room.min(member.free_bytes());
+            }
+            (writable, room)
+        };
+        let groups = &seen.groups;
+        let drawn = (0..CANDIDATES.min(groups.len())).map(|_| draw(groups.len())).filter_map(|at| groups.get(at));
+        let full = drawn.map(|group| (rate(group), group)).filter(|((writable, _), group)| *writable == group.members.len());
+        if let Some((_, group)) = full.max_by_key(|(rating, _)| *rating) {
+            return Ok(group.clone());
+        }
+        // Not among those drawn: look at all before writing an extent short.
+        match groups.iter().map(|group| (rate(group), group)).max_by_key(|(rating, _)| *rating) {
+            Some(((writable, _), group)) if writable >= floor => Ok(group.clone()),
+            best => Err(TooFewNodes { reachable: best.map_or(0, |((writable, _), _)| writable), needed: floor }),
+        }
+    }
+
+    fn read(&self) -> std::sync::RwLockReadGuard<'_, Seen> {
+        self.seen.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> std::sync::RwLockWriteGuard<'_, Seen> {
+        self.seen.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Groups looked at for a new extent; the best of a few is nearly as good as the best of all (power of two choices).
+const CANDIDATES: usize = 8;

@@ -1,0 +1,244 @@
+//! The gRPC service for storage nodes and the monitor: who belongs, who is heard, who may stop.
+
+use crate::{
+    catalog::{Catalog, CatalogError, Group, Intent, NodeRow},
+    members::Members,
+    stop_proof::{self, StopProof},
+};
+use asterism_cluster::{
+    GrpcShards,
+    placement::{self, Candidate},
+};
+use asterism_erasure::Policy;
+use asterism_proto::{
+    ClusterId, NodeId,
+    index::{
+        self, AcquireStopRequest, AcquireStopResponse, HeartbeatRequest, HeartbeatResponse, JoinRequest, JoinResponse,
+        NodeView, NodesRequest, NodesResponse, SetIntentRequest, SetIntentResponse, acquire_stop_response::Verdict,
+        membership_server::Membership,
+    },
+};
+use asterism_service::{Secret, grpc};
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+use tokio::sync::Mutex;
+use tonic::{Request, Response, Status};
+
+const TEXT_BYTES_MAX: usize = 255;
+
+/// What the service works on.
+pub struct MembershipService {
+    /// This cluster.
+    pub cluster: ClusterId,
+    /// The truth.
+    pub catalog: Catalog,
+    /// Who is heard.
+    pub members: Members,
+    /// Connections to the nodes.
+    pub shards: Arc<GrpcShards>,
+    /// What a node must show.
+    pub join_token: Secret,
+    /// Of new groups.
+    pub policy: Policy,
+    /// Groups are made when so many nodes have joined.
+    pub nodes_expected: usize,
+    /// How many are made.
+    pub groups: u32,
+    /// Of the background lease.
+    pub epoch: Arc<AtomicU64>,
+    /// One join or stop at a time: each sees what the one before it decided.
+    pub deciding: Arc<Mutex<()>>,
+}
+
+#[tonic::async_trait]
+impl Membership for MembershipService {
+    async fn join(&self, request: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {
+        let peer = grpc::peer(&request)?;
+        let join = request.into_inner();
+        let node = own_id(&join.node, peer.id)?;
+        if !self.join_token.matches(&join.join_token) {
+            tracing::warn!(%node, name = join.name, "node refused: wrong join token");
+            return Err(Status::permission_denied("the join token is not this cluster's"));
+        }
+        let _deciding = self.deciding.lock().await;
+        let row = self.row(node, &join)?;
+        self.catalog.upsert_node(&row).await.map_err(status)?;
+        if matches!(row.intent, Intent::Up) {
+            self.catalog.set_intent(node, Intent::Up).await.map_err(status)?;
+        }
+        self.shards.set_address(node, &row.address).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        self.members.set_rows(self.catalog.nodes().await.map_err(status)?);
+        self.make_groups_once().await.map_err(status)?;
+        tracing::info!(%node, name = %row.name, address = row.address, zone = row.zone, "node joined");
+        let epoch = self.epoch.load(Ordering::Relaxed);
+        Ok(Response::new(JoinResponse { cluster: self.cluster.to_string(), epoch }))
+    }
+
+    async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Result<Response<HeartbeatResponse>, Status> {
+        let peer = grpc::peer(&request)?;
+        let said = request.into_inner();
+        let node = own_id(&said.node, peer.id)?;
+        let known = self.members.hear(node, said);
+        Ok(Response::new(HeartbeatResponse { known, epoch: self.epoch.load(Ordering::Relaxed) }))
+    }
+
+    async fn nodes(&self, _request: Request<NodesRequest>) -> Result<Response<NodesResponse>, Status> {
+        let nodes = self.members.all().into_iter().map(view).collect();
+        let short = stop_proof::short_extents(&self.catalog).await.map_err(status)?;
+        let groups = self.members.groups();
+        let margins = crate::margin::count(&groups, &short, self.policy, self.members.live());
+        let groups = index::GroupSummary {
+            total: groups.len() as u32,
+            by_margin: margins.by_margin.into_iter().collect(),
+            short_extents: short.len() as u64,
+        };
+        Ok(Response::new(NodesResponse { cluster: self.cluster.to_string(), nodes, groups: Some(groups) }))
+    }
+
+    async fn acquire_stop(
+        &self,
+        request: Request<AcquireStopRequest>,
+    ) -> Result<Response<AcquireStopResponse>, Status> {
+        let request = request.into_inner();
+        let node = parse_id(&request.node)?;
+        let _deciding = self.deciding.lock().await;
+        let proof = StopProof { catalog: &self.catalog, members: &self.members, policy: self.policy };
+        let verdict = proof.judge(node, self.epoch.load(Ordering::Relaxed)).await.map_err(status)?;
+        if let (Verdict::Granted(_), false) = (&verdict, request.dry_run) {
+            self.set(node, Intent::Stopping).await?;
+            tracing::info!(%node, actor = request.actor, "stop granted");
+        }
+        Ok(Response::new(AcquireStopResponse { verdict: Some(verdict) }))
+    }
+
+    async fn set_intent(&self, request: Request<SetIntentRequest>) -> Result<Response<SetIntentResponse>, Status> {
+        let request = request.into_inner();
+        let node = parse_id(&request.node)?;
+        let intent = from_wire(request.intent())?;
+        let _deciding = self.deciding.lock().await;
+        self.set(node, intent).await?;
+        tracing::info!(%node, ?intent, reason = request.reason, "intent changed");
+        Ok(Response::new(SetIntentResponse {}))
+    }
+}
+
+impl MembershipService {
+    /// The node as it wants to be known. A node that was put to sleep and comes by itself is wanted again.
+    fn row(&self, id: NodeId, join: &JoinRequest) -> Result<NodeRow, Status> {
+        let name = join.name.parse().map_err(|error: asterism_proto::IdError| Status::invalid_argument(error.to_string()))?;
+        for (what, text) in [("address", &join.address), ("metrics address", &join.metrics_address), ("zone", &join.zone)] {
+            if text.len() > TEXT_BYTES_MAX || text.chars().any(char::is_control) {
+                return Err(Status::invalid_argument(format!("the {what} cannot be")));
+            }
+        }
+        let known = self.members.get(id).map(|member| member.row);
+        let intent = match known.as_ref().map(|row| row.intent) {
+            Some(intent @ (Intent::Stopping | Intent::Draining | Intent::Retired)) => intent,
+            _ => Intent::Up,
+        };
+        Ok(NodeRow {
+            id,
+            name,
+            address: join.address.clone(),
+            metrics_address: join.metrics_address.clone(),
+            zone: join.zone.clone(),
+            capacity: join.capacity_bytes,
+            intent,
+            joined_ms: known.map_or(0, |row| row.joined_ms),
+        })
+    }
+
+    async fn set(&self, node: NodeId, intent: Intent) -> Result<(), Status> {
+        self.catalog.set_intent(node, intent).await.map_err(status)?;
+        self.members.set_intent(node, intent);
+        Ok(())
+    }
+
+    /// Makes the placement groups when enough nodes have come.
+    async fn make_groups_once(&self) -> Result<(), CatalogError> {
+        if !self.members.groups().is_empty() {
+            return Ok(());
+        }
+        let candidates: Vec<Candidate> = self
+            .members
+            .all()
+            .into_iter()
+            .map(|member| Candidate { id: member.row.id, zone: member.row.zone, weight: member.row.capacity })
+            .collect();
+        if candidates.len() < self.nodes_expected.max(self.policy.total()) {
+            return Ok(());
+        }
+        if let Ok(plan) = placement::plan(&candidates, self.policy, self.groups) {
+            let rows = (0..).zip(plan).map(|(id, members)| Group { id, members }).collect::<Vec<_>>();
+            tracing::info!(groups = rows.len(), nodes = candidates.len(), policy = %self.policy, "placement groups made");
+            self.catalog.create_groups(&rows).await?;
+            self.members.set_groups(self.catalog.groups().await?);
+        }
+        Ok(())
+    }
+}
+
+fn own_id(claimed: &str, certified: uuid::Uuid) -> Result<NodeId, Status> {
+    let node = parse_id(claimed)?;
+    if node != NodeId::from_bytes(*certified.as_bytes()) {
+        return Err(Status::permission_denied("the certificate is another node's"));
+    }
+    Ok(node)
+}
+
+fn parse_id(text: &str) -> Result<NodeId, Status> {
+    text.parse().map_err(|_| Status::invalid_argument("a node's id is a UUID"))
+}
+
+fn from_wire(intent: index::Intent) -> Result<Intent, Status> {
+    match intent {
+        index::Intent::Up => Ok(Intent::Up),
+        index::Intent::Stopping => Ok(Intent::Stopping),
+        index::Intent::Asleep => Ok(Intent::Asleep),
+        index::Intent::Waking => Ok(Intent::Waking),
+        index::Intent::Draining => Ok(Intent::Draining),
+        index::Intent::Retired => Ok(Intent::Retired),
+        index::Intent::Unspecified => Err(Status::invalid_argument("no intent given")),
+    }
+}
+
+fn to_wire(intent: Intent) -> index::Intent {
+    match intent {
+        Intent::Up => index::Intent::Up,
+        Intent::Stopping => index::Intent::Stopping,
+        Intent::Asleep => index::Intent::Asleep,
+        Intent::Waking => index::Intent::Waking,
+        Intent::Draining => index::Intent::Draining,
+        Intent::Retired => index::Intent::Retired,
+    }
+}
+
+fn view(member: crate::members::Member) -> NodeView {
+    NodeView {
+        heartbeat_age_seconds: member.age().map(|age| age.as_secs_f64()),
+        node: member.row.id.to_string(),
+        name: member.row.name.to_string(),
+        address: member.row.address,
+        metrics_address: member.row.metrics_address,
+        zone: member.row.zone,
+        intent: to_wire(member.row.intent).into(),
+        measured: member.heard.map(|(_, said)| said),
+    }
+}
+
+fn status(error: CatalogError) -> Status {
+    match error {
+        CatalogError::NotFound(what) => Status::not_found(format!("no such {what}")),
+        CatalogError::Conflict(why) => Status::invalid_argument(why),
+        CatalogError::Unavailable(_) | CatalogError::OutcomeUnknown(_) => {
+            tracing::warn!(%error, "the database is not available");
+            Status::unavailable("the database is not available")
+        }
+        error => {
+            tracing::error!(?error, "membership call failed");
+            Status::internal("the catalog failed")
+        }
+    }
+}

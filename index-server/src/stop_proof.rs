@@ -1,0 +1,85 @@
+//! The proof that a node may stop: every group and every known-short extent counted with the node gone.
+
+use crate::{
+    catalog::{Catalog, CatalogError, PAGE_MAX, ShortExtent},
+    margin,
+    members::Members,
+};
+use asterism_erasure::Policy;
+use asterism_proto::{
+    NodeId,
+    index::{StopCertificate, StopRefusal, acquire_stop_response::Verdict},
+};
+
+/// Owners and tags named in a refusal.
+const NAMES_MAX: u32 = 10;
+
+/// What the proof is made from.
+pub struct StopProof<'a> {
+    /// Knows the short extents and whose files are where.
+    pub catalog: &'a Catalog,
+    /// Knows the groups and who is there.
+    pub members: &'a Members,
+    /// Of the groups.
+    pub policy: Policy,
+}
+
+impl StopProof<'_> {
+    /// Grants or refuses the stop of `node`. The caller keeps others from deciding at the same time.
+    ///
+    /// # Errors
+    /// The catalog cannot be asked; nothing is granted then.
+    pub async fn judge(&self, node: NodeId, epoch: u64) -> Result<Verdict, CatalogError> {
+        let Some(member) = self.members.get(node) else { return Err(CatalogError::NotFound("node")) };
+        let groups = self.members.groups();
+        let short = short_extents(self.catalog).await?;
+        let live = self.members.live();
+        let margins = margin::count(&groups, &short, self.policy, |other| other != node && live(other));
+        if margins.below_floor.is_empty() {
+            return Ok(Verdict::Granted(StopCertificate {
+                groups_counted: groups.len() as u32,
+                short_extents_counted: short.len() as u64,
+                worst_margin: margins.worst.unwrap_or(0),
+                epoch,
+            }));
+        }
+        let below: Vec<u32> = margins.below_floor.iter().copied().collect();
+        let touched = self.catalog.files_touched(&below, NAMES_MAX).await?;
+        let worst = margins.worst.unwrap_or(0);
+        let consequence = match worst {
+            ..0 => "some files would be unreadable",
+            0 => "the next loss would lose files",
+            _ => "some extents would fall below their floor",
+        };
+        let reason = format!(
+            "{} is needed: with it gone {consequence} ({} of {} placement groups below the floor, {} files)",
+            member.row.name,
+            below.len(),
+            groups.len(),
+            touched.files,
+        );
+        Ok(Verdict::Refused(StopRefusal {
+            reason,
+            groups_below_floor: below.len() as u32,
+            files_touched: touched.files,
+            owners: touched.owners,
+            tags: touched.tags,
+            worst_margin: worst,
+        }))
+    }
+}
+
+/// All extents that are known to lack shards.
+///
+/// # Errors
+/// The catalog cannot be asked.
+pub async fn short_extents(catalog: &Catalog) -> Result<Vec<ShortExtent>, CatalogError> {
+    let mut all: Vec<ShortExtent> = Vec::new();
+    loop {
+        let page = catalog.short_all(all.last().map(|last| last.extent), PAGE_MAX).await?;
+        if page.is_empty() {
+            return Ok(all);
+        }
+        all.extend(page);
+    }
+}

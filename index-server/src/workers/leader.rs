@@ -1,0 +1,241 @@
+//! One index-server at a time does the background work: the holder of a lease whose epoch storage nodes check too.
+
+use super::{
+    LOOK_EVERY, deletion::Deletion, graph::Projection, repair::Repair, state::WorkerState, tagging::Tagging, trash::Trash,
+};
+use crate::{
+    catalog::{Catalog, CatalogError, Lease},
+    events::{Event, Events},
+    files::Extents,
+    graph::TagGraph,
+    margin,
+    stop_proof::short_extents,
+};
+use asterism_service::Backoff;
+use asterism_tagger::Pool;
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, atomic::Ordering},
+    time::Duration,
+};
+use tokio::{
+    sync::Notify,
+    time::{MissedTickBehavior, interval, sleep, timeout},
+};
+use tokio_util::{sync::CancellationToken, task::TaskTracker};
+use uuid::Uuid;
+
+const LEASE: &str = "background";
+/// A holder shows life this often.
+const BEAT: Duration = Duration::from_secs(2);
+/// A lease whose beat has not changed for this long may be taken.
+const LEASE_TIME: Duration = Duration::from_secs(10);
+/// The trash is looked at this often.
+const TRASH_EVERY: Duration = Duration::from_secs(600);
+/// Rates are measured, and changes of nodes and margins told, this often.
+const MEASURE: Duration = Duration::from_secs(1);
+
+/// The background work of one index-server.
+pub struct Workers {
+    /// The way to the bytes.
+    pub extents: Extents,
+    /// What is projected to.
+    pub graph: Arc<dyn TagGraph>,
+    /// The tagger's processes.
+    pub pool: Arc<Pool>,
+    /// To tell the page.
+    pub events: Events,
+    /// How long deleted files are kept.
+    pub trash_kept: Duration,
+    /// Told when something is to be tagged.
+    pub tagging: Arc<Notify>,
+    /// Told when something is to be projected.
+    pub projecting: Arc<Notify>,
+    /// Repair, tagging, graph, deletion and trash, in the order of [`Workers::states`].
+    pub states: [WorkerState; 5],
+}
+
+impl Workers {
+    /// The workers' states before they run.
+    pub fn states() -> [WorkerState; 5] {
+        ["repair", "tagging", "graph", "deletion", "trash"].map(WorkerState::new)
+    }
+
+    /// Waits for the lease, works while it is held, and so on until `stop`.
+    pub async fn run(self, stop: CancellationToken) {
+        let tracker = TaskTracker::new();
+        tracker.spawn(measure(self.extents.clone(), self.events.clone(), self.states.clone(), stop.clone()));
+        let holder = Uuid::new_v4().simple().to_string();
+        let mut backoff = Backoff::new(Duration::from_millis(200), LEASE_TIME);
+        while !stop.is_cancelled() {
+            let held = tokio::select! {
+                held = acquire(&self.extents.catalog, &holder) => held,
+                () = stop.cancelled() => break,
+            };
+            match held {
+                Ok(lease) => {
+                    backoff.reset();
+                    self.work(lease, &stop).await;
+                }
+                Err(CatalogError::Stale) => {}
+                Err(error) => {
+                    tracing::warn!(%error, "cannot ask for the background lease");
+                    tokio::select! {
+                        () = sleep(backoff.pause()) => {}
+                        () = stop.cancelled() => break,
+                    }
+                }
+            }
+        }
+        tracker.close();
+        tracker.wait().await;
+    }
+
+    /// Works until the lease is lost or the process stops; then gives it back.
+    async fn work(&self, lease: Lease, stop: &CancellationToken) {
+        tracing::info!(epoch = lease.epoch, "background work begins here");
+        self.extents.epoch.fetch_max(lease.epoch, Ordering::Relaxed);
+        let working = stop.child_token();
+        let tracker = TaskTracker::new();
+        self.start(&lease, &tracker, &working);
+        let lease = hold(&self.extents.catalog, lease, &working).await;
+        working.cancel();
+        tracker.close();
+        tracker.wait().await;
+        if let Some(lease) = lease
+            && let Err(error) = self.extents.catalog.release_lease(&lease).await
+        {
+            tracing::warn!(%error, "background lease not given back; the next holder waits for it to run out");
+        }
+    }
+
+    fn start(&self, lease: &Lease, tracker: &TaskTracker, stop: &CancellationToken) {
+        let extents = Extents { catalog: self.extents.catalog.fenced(lease), ..self.extents.clone() };
+        let catalog = extents.catalog.clone();
+        let [repair, tagging, graph, deletion, trash] = self.states.clone();
+        let woken = Arc::clone(&extents.repair);
+        let worker = Repair { extents: extents.clone(), state: repair.clone() };
+        tracker.spawn(repeat(repair, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let worker = Deletion { extents: extents.clone(), state: deletion.clone() };
+        tracker.spawn(repeat(deletion, Arc::default(), LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let worker = Trash { catalog: catalog.clone(), kept: self.trash_kept, state: trash.clone() };
+        tracker.spawn(repeat(trash, Arc::default(), TRASH_EVERY, stop.clone(), async move || worker.pass().await));
+        let worker = Projection { catalog, graph: Arc::clone(&self.graph), state: graph.clone() };
+        let woken = Arc::clone(&self.projecting);
+        tracker.spawn(repeat(graph, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let events = self.events.clone();
+        let worker = Tagging {
+            extents,
+            pool: Arc::clone(&self.pool),
+            events,
+            projecting: Arc::clone(&self.projecting),
+            state: tagging.clone(),
+        };
+        let woken = Arc::clone(&self.tagging);
+        tracker.spawn(repeat(tagging, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+    }
+}
+
+/// Runs passes: at once again while there is more, else when woken or when it is time to look.
+async fn repeat(
+    state: WorkerState,
+    woken: Arc<Notify>,
+    every: Duration,
+    stop: CancellationToken,
+    pass: impl AsyncFn() -> Result<bool, CatalogError>,
+) {
+    let mut backoff = Backoff::new(Duration::from_millis(200), Duration::from_secs(10));
+    loop {
+        let passed = tokio::select! {
+            passed = pass() => passed,
+            () = stop.cancelled() => return,
+        };
+        let pause = match passed {
+            Ok(true) => continue,
+            Ok(false) => {
+                backoff.reset();
+                every
+            }
+            Err(error) => {
+                tracing::warn!(worker = state.report().name, %error, "pass of a background worker failed");
+                state.failed(error);
+                backoff.pause()
+            }
+        };
+        tokio::select! {
+            _ = timeout(pause, woken.notified()) => {}
+            () = stop.cancelled() => return,
+        }
+    }
+}
+
+/// Takes the lease at once if it is free, else when its holder shows no life for the lease time.
+async fn acquire(catalog: &Catalog, holder: &str) -> Result<Lease, CatalogError> {
+    match catalog.acquire_lease(LEASE, holder, None).await {
+        Err(CatalogError::Stale) => {
+            let seen = catalog.lease(LEASE).await?;
+            sleep(LEASE_TIME).await;
+            catalog.acquire_lease(LEASE, holder, seen.as_ref()).await
+        }
+        taken => taken,
+    }
+}
+
+/// Shows life until asked to stop (the lease as it is then) or until the lease is lost (none).
+async fn hold(catalog: &Catalog, lease: Lease, stop: &CancellationToken) -> Option<Lease> {
+    let mut lease = lease;
+    let mut last = tokio::time::Instant::now();
+    loop {
+        tokio::select! {
+            () = sleep(BEAT) => {}
+            () = stop.cancelled() => return Some(lease),
+        }
+        match timeout(BEAT, catalog.renew_lease(&lease)).await {
+            Ok(Ok(renewed)) => {
+                lease = renewed;
+                last = tokio::time::Instant::now();
+            }
+            Ok(Err(CatalogError::Stale)) => {
+                tracing::warn!("background lease lost: somebody else has taken over");
+                return None;
+            }
+            Ok(Err(_)) | Err(_) if last.elapsed() + BEAT * 2 < LEASE_TIME => {}
+            Ok(Err(_)) | Err(_) => {
+                tracing::warn!("background lease could not be renewed in time");
+                return None;
+            }
+        }
+    }
+}
+
+/// Measures rates, and tells the page when nodes or margins changed.
+async fn measure(extents: Extents, events: Events, states: [WorkerState; 5], stop: CancellationToken) {
+    let mut tick = interval(MEASURE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut nodes = BTreeMap::new();
+    let mut margins = None;
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        states.iter().for_each(WorkerState::measure);
+        for member in extents.members.all() {
+            let now = extents.members.state(&member).as_str();
+            let before = nodes.insert(member.row.name.to_string(), now);
+            if let Some(before) = before.filter(|before| *before != now) {
+                let (from, to) = (before.to_owned(), now.to_owned());
+                events.publish_to_all(Event::NodeChanged { node: member.row.name.to_string(), from, to });
+            }
+        }
+        // A database that is away is told by everything else.
+        if let Ok(short) = short_extents(&extents.catalog).await {
+            let groups = extents.members.groups();
+            let worst = margin::count(&groups, &short, extents.policy, extents.members.live()).worst;
+            let now = (worst, short.len() as u64);
+            if margins.replace(now).is_some_and(|before| before != now) {
+                events.publish_to_all(Event::GroupsChanged { worst_margin: now.0, short_extents: now.1 });
+            }
+        }
+    }
+}
