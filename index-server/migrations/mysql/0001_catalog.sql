@@ -32,18 +32,20 @@ CREATE TABLE IF NOT EXISTS contents (
     created_ms BIGINT NOT NULL
 ) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
 
--- kind: 0 folder, 1 file. parent: 0 in the root, -id in the trash.
+-- kind: 0 folder, 1 file. parent: 0 in the root, -id in the trash. name_folded: the name without case, for search.
 CREATE TABLE IF NOT EXISTS entries (
     id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     owner VARCHAR(64) NOT NULL,
     parent BIGINT NOT NULL,
     name VARBINARY(255) NOT NULL,
+    name_folded VARBINARY(400) NOT NULL,
     kind SMALLINT NOT NULL,
     content BIGINT,
     created_ms BIGINT NOT NULL,
     modified_ms BIGINT NOT NULL,
     UNIQUE KEY entries_by_name (owner, parent, name),
     KEY entries_in_order (owner, parent, kind, name),
+    KEY entries_found (owner, kind, name),
     UNIQUE KEY entries_by_content (content),
     FOREIGN KEY (owner) REFERENCES users (name),
     FOREIGN KEY (content) REFERENCES contents (id)

@@ -31,12 +31,13 @@ CREATE TABLE IF NOT EXISTS contents (
     created_ms INTEGER NOT NULL
 );
 
--- kind: 0 folder, 1 file. parent: 0 in the root, -id in the trash.
+-- kind: 0 folder, 1 file. parent: 0 in the root, -id in the trash. name_folded: the name without case, for search.
 CREATE TABLE IF NOT EXISTS entries (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
     owner TEXT NOT NULL REFERENCES users (name),
     parent INTEGER NOT NULL,
     name BLOB NOT NULL,
+    name_folded BLOB NOT NULL,
     kind INTEGER NOT NULL,
     content INTEGER REFERENCES contents (id),
     created_ms INTEGER NOT NULL,
@@ -44,6 +45,7 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS entries_by_name ON entries (owner, parent, name);
 CREATE INDEX IF NOT EXISTS entries_in_order ON entries (owner, parent, kind, name);
+CREATE INDEX IF NOT EXISTS entries_found ON entries (owner, kind, name);
 CREATE UNIQUE INDEX IF NOT EXISTS entries_by_content ON entries (content);
 
 CREATE TABLE IF NOT EXISTS trash (

@@ -8,6 +8,7 @@ use super::{
     outbox::{self, Scope, Topic},
     purge::drop_content,
     row::{Columns, signed},
+    search::folded,
     tree::{FILE, FOLDER, entry_by_id, folder, folder_made, share_tree},
 };
 use asterism_proto::ExtentId;
@@ -231,10 +232,11 @@ async fn insert_file(
     name: &str,
     content: ContentId,
 ) -> Result<i64> {
-    let (owner, name, now) = (owner.as_str(), name.as_bytes(), now_ms());
-    let insert = "INSERT INTO entries (owner, parent, name, kind, content, created_ms, modified_ms) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    let (owner, name, folded, now) = (owner.as_str(), name.as_bytes(), folded(name), now_ms());
+    let insert = "INSERT INTO entries (owner, parent, name, name_folded, kind, content, created_ms, modified_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     tx.insert(insert, |query| {
-        query.bind(owner).bind(parent).bind(name).bind(FILE).bind(content.0).bind(now).bind(now)
+        let query = query.bind(owner).bind(parent).bind(name).bind(folded);
+        query.bind(FILE).bind(content.0).bind(now).bind(now)
     })
     .await
 }

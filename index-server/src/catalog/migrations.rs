@@ -13,11 +13,21 @@ struct Migration {
 }
 
 /// In order; a migration that was released never changes.
-const MIGRATIONS: &[Migration] = &[Migration {
-    version: 1,
-    sqlite: include_str!("../../migrations/sqlite/0001_catalog.sql"),
-    mysql: include_str!("../../migrations/mysql/0001_catalog.sql"),
-}];
+const MIGRATIONS: &[Migration] = &[
+    Migration {
+        version: 1,
+        sqlite: include_str!("../../migrations/sqlite/0001_catalog.sql"),
+        mysql: include_str!("../../migrations/mysql/0001_catalog.sql"),
+    },
+    Migration {
+        version: 2,
+        sqlite: include_str!("../../migrations/sqlite/0002_graph.sql"),
+        mysql: include_str!("../../migrations/mysql/0002_graph.sql"),
+    },
+];
+
+const VERSIONS: &str = "CREATE TABLE IF NOT EXISTS schema_versions \
+     (version BIGINT NOT NULL PRIMARY KEY, checksum VARCHAR(64) NOT NULL)";
 
 impl Migration {
     fn text(&self, dialect: Dialect) -> &'static str {
@@ -63,24 +73,28 @@ pub(super) async fn run(pool: &AnyPool, dialect: Dialect) -> Result<(), OpenErro
 }
 
 async fn apply_missing(connection: &mut AnyConnection, dialect: Dialect) -> Result<(), OpenError> {
-    sqlx::raw_sql(
-        "CREATE TABLE IF NOT EXISTS schema_versions (version BIGINT NOT NULL PRIMARY KEY, checksum VARCHAR(64) NOT NULL)",
-    )
-    .execute(&mut *connection)
-    .await?;
-    let rows = sqlx::query("SELECT version, checksum FROM schema_versions ORDER BY version")
-        .fetch_all(&mut *connection)
-        .await?;
-    let applied = rows
-        .iter()
-        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
-        .collect::<sqlx::Result<Vec<(i64, String)>>>()?;
+    let applied = applied(connection, dialect).await?;
     check_applied(&applied, dialect)?;
+    // With nothing to do nothing is written: a database that is read-only for a while can be opened and read.
     for migration in MIGRATIONS.iter().skip(applied.len()) {
         apply(connection, migration, dialect).await?;
         tracing::info!(version = migration.version, "schema migrated");
     }
     Ok(())
+}
+
+/// The versions that are there, with the checksums of their texts.
+async fn applied(connection: &mut AnyConnection, dialect: Dialect) -> Result<Vec<(i64, String)>, OpenError> {
+    let known = sqlx::query(match dialect {
+        Dialect::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'schema_versions'",
+        Dialect::MySql => "SHOW TABLES LIKE 'schema\\_versions'",
+    });
+    if known.fetch_optional(&mut *connection).await?.is_none() {
+        return Ok(Vec::new());
+    }
+    let select = sqlx::query("SELECT version, checksum FROM schema_versions ORDER BY version");
+    let rows = select.fetch_all(connection).await?;
+    Ok(rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect::<sqlx::Result<_>>()?)
 }
 
 fn check_applied(applied: &[(i64, String)], dialect: Dialect) -> Result<(), OpenError> {
@@ -102,6 +116,7 @@ async fn apply(
     migration: &Migration,
     dialect: Dialect,
 ) -> Result<(), OpenError> {
+    sqlx::raw_sql(VERSIONS).execute(&mut *connection).await?;
     for statement in statements(migration.text(dialect)) {
         sqlx::raw_sql(sql(statement.to_owned())).execute(&mut *connection).await?;
     }
@@ -127,7 +142,8 @@ mod tests {
         for migration in MIGRATIONS {
             for text in [migration.sqlite, migration.mysql] {
                 for statement in statements(text) {
-                    let code = statement.lines().find(|line| !line.starts_with("--")).unwrap();
+                    let code =
+                        statement.lines().find(|line| !line.is_empty() && !line.starts_with("--")).unwrap();
                     assert!(code.contains(" IF NOT EXISTS "), "{code}");
                 }
             }
@@ -162,6 +178,10 @@ mod tests {
         assert!(check(&[]).is_ok());
         assert!(check(&[(1, &own)]).is_ok());
         assert!(check(&[(1, "other")]).unwrap_err().contains("made by another program"));
-        assert!(check(&[(1, &own), (2, "x")]).unwrap_err().contains("does not know"));
+        let sums = MIGRATIONS.iter().map(|known| (known.version, known.checksum(Dialect::Sqlite)));
+        let mut newer: Vec<_> = sums.collect();
+        newer.push((newer.len() as i64 + 1, "x".to_owned()));
+        let newer: Vec<_> = newer.iter().map(|(version, sum)| (*version, sum.as_str())).collect();
+        assert!(check(&newer).unwrap_err().contains("does not know"));
     }
 }

@@ -24,6 +24,7 @@ mod projection;
 mod purge;
 mod removals;
 mod row;
+mod search;
 mod settings;
 mod short;
 mod sqlite;
@@ -54,6 +55,7 @@ pub use path::{LogicalPath, NAME_BYTES_MAX, PATH_BYTES_MAX, PATH_DEPTH_MAX, Path
 pub use projection::Projection;
 pub use purge::Purged;
 pub use removals::{AbandonedExtent, Removal};
+pub use search::{Found, OwnerScope};
 pub use short::{ShortExtent, ShortPosition};
 pub use tags::{TAGS_PER_FILE_MAX, Tag, TagCount, TagError, TagState, Tagging, WeightedTag};
 pub use totals::Totals;

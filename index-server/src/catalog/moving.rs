@@ -5,6 +5,7 @@ use super::{
     now_ms,
     outbox::{self, Topic},
     row::Columns,
+    search::folded,
     trash::scope_of,
     tree::{child, entry_by_id, find, folder, own_tree},
 };
@@ -42,9 +43,10 @@ async fn move_entry(tx: &mut Tx, owner: &UserName, from: &LogicalPath, to: &Logi
         return Err(CatalogError::Exists("the name"));
     }
     check_reach(tx, owner, spot.id, to).await?;
-    sqlx::query("UPDATE entries SET parent = ?, name = ?, modified_ms = ? WHERE id = ?")
+    sqlx::query("UPDATE entries SET parent = ?, name = ?, name_folded = ?, modified_ms = ? WHERE id = ?")
         .bind(parent)
         .bind(name.as_bytes())
+        .bind(folded(name))
         .bind(now_ms())
         .bind(spot.id)
         .execute(&mut **tx)

@@ -2,7 +2,7 @@
 
 use super::{
     Catalog, CatalogError, ContentId, EntryId, LogicalPath, Page, PathError, Result, Tx, UserName,
-    dialect::sql, now_ms, page_limit, row::Columns,
+    dialect::sql, now_ms, page_limit, row::Columns, search::folded,
 };
 use base64::{Engine as _, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::{Deserialize, Serialize};
@@ -188,11 +188,12 @@ async fn make_folder(tx: &mut Tx, owner: &UserName, path: &LogicalPath, parents:
 }
 
 async fn insert_folder(tx: &mut Tx, owner: &UserName, parent: i64, name: &str) -> Result<i64> {
-    let (owner, name, now) = (owner.as_str(), name.as_bytes(), now_ms());
-    let insert =
-        "INSERT INTO entries (owner, parent, name, kind, created_ms, modified_ms) VALUES (?, ?, ?, ?, ?, ?)";
-    tx.insert(insert, |query| query.bind(owner).bind(parent).bind(name).bind(FOLDER).bind(now).bind(now))
-        .await
+    let (owner, name, folded, now) = (owner.as_str(), name.as_bytes(), folded(name), now_ms());
+    let insert = "INSERT INTO entries (owner, parent, name, name_folded, kind, created_ms, modified_ms) VALUES (?, ?, ?, ?, ?, ?, ?)";
+    tx.insert(insert, |query| {
+        query.bind(owner).bind(parent).bind(name).bind(folded).bind(FOLDER).bind(now).bind(now)
+    })
+    .await
 }
 
 async fn entry_at(tx: &mut Tx, owner: &UserName, path: &LogicalPath) -> Result<Entry> {

@@ -1,0 +1,176 @@
+//! Conditions: SQL put together from constants, with its values beside it in the order of their marks.
+
+use super::super::UserName;
+use super::{folded, statement::Below};
+use crate::query::{DateRange, Expression, SizeRange, Term};
+use time::{Date, Duration};
+
+/// What is bound to one mark.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Value {
+    Number(i64),
+    Text(String),
+    Bytes(Vec<u8>),
+}
+
+/// A piece of SQL. The file is `e`, its content `c`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Condition {
+    pub(super) sql: String,
+    pub(super) values: Vec<Value>,
+}
+
+impl Condition {
+    pub(super) fn constant(sql: &str) -> Self {
+        Self::many(sql, [])
+    }
+
+    pub(super) fn one(sql: &str, value: Value) -> Self {
+        Self::many(sql, [value])
+    }
+
+    pub(super) fn many(sql: &str, values: impl IntoIterator<Item = Value>) -> Self {
+        Self { sql: sql.to_owned(), values: values.into_iter().collect() }
+    }
+
+    /// The parts, each in parentheses.
+    pub(super) fn join(parts: Vec<Self>, operator: &str) -> Self {
+        let texts: Vec<String> = parts.iter().map(|part| format!("({})", part.sql)).collect();
+        Self { sql: texts.join(operator), values: parts.into_iter().flat_map(|part| part.values).collect() }
+    }
+
+    /// What a query asks for.
+    pub(super) fn of(expression: &Expression, folders: &[Below<'_>]) -> Self {
+        let all = |parts: &[Expression]| parts.iter().map(|part| Self::of(part, folders)).collect();
+        match expression {
+            Expression::Term(term) => Self::of_term(term, folders),
+            Expression::Not(inner) => {
+                let Self { sql, values } = Self::of(inner, folders);
+                Self { sql: format!("NOT ({sql})"), values }
+            }
+            Expression::And(parts) => Self::join(all(parts), " AND "),
+            Expression::Or(parts) => Self::join(all(parts), " OR "),
+        }
+    }
+
+    fn of_term(term: &Term, folders: &[Below<'_>]) -> Self {
+        match term {
+            Term::Word(word) => Self::join(vec![Self::name(word), Self::tag(None, word)], " OR "),
+            Term::Name(part) => Self::name(part),
+            Term::Tag(name) => Self::tag(None, name),
+            Term::KindTag { kind, name } => Self::tag(Some(kind), name),
+            Term::Owner(name) => match name.to_lowercase().parse::<UserName>() {
+                Ok(user) => Self::one("e.owner = ?", Value::Text(user.into())),
+                Err(_) => Self::nothing(),
+            },
+            Term::Below(folder) => {
+                let known = folders.iter().position(|below| below.folder == folder);
+                known.map_or_else(Self::nothing, |index| folders[index].condition(index))
+            }
+            Term::Size(range) => Self::size(range),
+            Term::Date(range) => Self::join(vec![Self::modified(range), Self::date_tag(range)], " OR "),
+        }
+    }
+
+    /// True of no file.
+    fn nothing() -> Self {
+        Self::constant("1 = 0")
+    }
+
+    /// `INSTR` takes every byte for itself: there is nothing to escape.
+    fn name(part: &str) -> Self {
+        Self::one("INSTR(e.name_folded, ?) > 0", Value::Bytes(folded(part)))
+    }
+
+    /// The tag in its one spelling, which is how the catalog keeps it.
+    fn tag(kind: Option<&str>, name: &str) -> Self {
+        let Some(name) = asterism_tagger::normalise(name) else { return Self::nothing() };
+        let name = Value::Bytes(name.into_bytes());
+        match kind {
+            None => Self::tagged("t.name = ?", vec![name]),
+            Some(kind) => Self::tagged("t.name = ? AND t.kind = ?", vec![name, Value::Text(kind.to_owned())]),
+        }
+    }
+
+    /// True of a file that carries such a tag, unless a person rejected it.
+    fn tagged(tag: &str, values: Vec<Value>) -> Self {
+        let sql = format!(
+            "e.id IN (SELECT g.entry FROM tags t JOIN taggings g ON g.tag = t.id WHERE ({tag}) AND g.state <> 2)"
+        );
+        Self { sql, values }
+    }
+
+    fn size(range: &SizeRange) -> Self {
+        // A range holds no number above what the column can: see `SizeRange::new`.
+        let number = |bytes: u64| Value::Number(i64::try_from(bytes).unwrap_or(i64::MAX));
+        let highest = range.bytes_max().map_or(Value::Number(i64::MAX), number);
+        Self::many("c.size BETWEEN ? AND ?", [number(range.bytes_min()), highest])
+    }
+
+    fn modified(range: &DateRange) -> Self {
+        let from = range.from().map_or(i64::MIN, unix_ms);
+        let until = range.until().map_or(i64::MAX, unix_ms);
+        Self::many("e.modified_ms >= ? AND e.modified_ms < ?", [Value::Number(from), Value::Number(until)])
+    }
+
+    /// A tag like `2024`, `2024-05` or `2024-05-31` counts when all its days lie in the range.
+    fn date_tag(range: &DateRange) -> Self {
+        let spelled_with = |bytes: usize| {
+            let from = range.from().map(|day| spelled(first_whole(day, bytes), bytes)).unwrap_or_default();
+            let until = range.until().map_or("~".to_owned(), |day| spelled(day, bytes)); // After all digits.
+            let values = [from, until].map(|name| Value::Bytes(name.into_bytes()));
+            Self::many(&format!("LENGTH(t.name) = {bytes} AND t.name >= ? AND t.name < ?"), values)
+        };
+        let Self { sql, values } = Self::join([4, 7, 10].map(spelled_with).into(), " OR ");
+        Self::tagged(&format!("t.kind = 'date' AND ({sql})"), values)
+    }
+}
+
+fn unix_ms(day: Date) -> i64 {
+    day.midnight().assume_utc().unix_timestamp() * 1000
+}
+
+/// The front of `2024-05-31`, so many bytes of it: the year, month or day that `day` lies in.
+fn spelled(day: Date, bytes: usize) -> String {
+    let (year, month, day) = day.to_calendar_date();
+    let mut text = format!("{year:04}-{:02}-{day:02}", u8::from(month));
+    text.truncate(bytes);
+    text
+}
+
+/// A day of the first year, month or day (by the length of its spelling) that begins on `day` or later.
+fn first_whole(day: Date, bytes: usize) -> Date {
+    let later = match bytes {
+        4 if day.ordinal() > 1 => Date::from_ordinal_date(day.year() + 1, 1).ok(),
+        7 if day.day() > 1 => day.replace_day(1).ok().and_then(|first| first.checked_add(Duration::days(31))),
+        _ => Some(day),
+    };
+    later.unwrap_or(Date::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use time::macros::date;
+
+    #[test]
+    fn a_span_counts_from_where_it_begins() {
+        assert_eq!(first_whole(date!(2024 - 01 - 01), 4), date!(2024 - 01 - 01));
+        assert_eq!(first_whole(date!(2024 - 12 - 31), 4), date!(2025 - 01 - 01));
+        assert_eq!(spelled(first_whole(date!(2024 - 01 - 30), 7), 7), "2024-02");
+        assert_eq!(spelled(first_whole(date!(2024 - 12 - 31), 7), 7), "2025-01");
+        assert_eq!(spelled(first_whole(date!(2024 - 05 - 01), 7), 7), "2024-05");
+        assert_eq!(first_whole(date!(2024 - 05 - 31), 10), date!(2024 - 05 - 31));
+    }
+
+    #[test]
+    fn values_never_stand_in_the_text() {
+        let text = r#"'; tag:"' OR 1=1" owner:"x'" name:%_ -"--" path:"/'" size:>1 date:2024"#;
+        let query = crate::query::parse(text);
+        let expression = query.unwrap().expression.unwrap();
+        let Condition { sql, values } = Condition::of(&expression, &[]);
+        assert_eq!(sql.matches('?').count(), values.len());
+        let allowed = |c: char| c.is_ascii_alphanumeric() || " .,_()?<>=".contains(c);
+        assert!(sql.replace("'date'", "").chars().all(allowed), "{sql}");
+    }
+}
