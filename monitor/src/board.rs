@@ -5,13 +5,13 @@ mod node;
 mod tests;
 mod view;
 
-use crate::state::{Limits, Memory, NodeState, ProbeFailure};
+use crate::state::{Limits, Memory, NodeState};
 use asterism_proto::{
     NodeId, NodeName,
     index::{GroupSummary, Intent, NodesResponse},
 };
-pub use node::Measured;
 use node::Node;
+pub use node::{Measured, ProbeResult};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -113,7 +113,7 @@ impl Board {
     }
 
     /// A probe of `id` that began at `began` has ended.
-    pub fn probed(&self, id: NodeId, began: Instant, result: Result<(), (ProbeFailure, String)>) {
+    pub fn probed(&self, id: NodeId, began: Instant, result: ProbeResult) {
         if let Some(node) = self.inner().nodes.get_mut(&id) {
             node.probe.ended(began, result);
         }

@@ -32,7 +32,7 @@ impl Acts {
                 () = self.stop.cancelled() => return,
             }
             tried.retain(|_, at| at.elapsed() < RETRY_PAUSE);
-            let left_over = self.board.nodes().into_iter().filter(|node| is_left_over(node));
+            let left_over = self.board.nodes().into_iter().filter(is_left_over);
             for node in left_over.filter(|node| !tried.contains_key(&node.id)).collect::<Vec<_>>() {
                 tried.insert(node.id, Instant::now());
                 let acts = Arc::clone(&self);
@@ -45,7 +45,7 @@ impl Acts {
         let Ok(hold) = self.board.hold(node.id, &format!("finishing an act on {}", node.name)) else {
             return;
         };
-        let Some(node) = self.board.node(node.id).filter(|node| left_over(node)) else { return };
+        let Some(node) = self.board.node(node.id).filter(left_over) else { return };
         tracing::info!(node = %node.name, intent = node.intent.as_str_name(), "finishing an act that was left");
         match node.intent {
             Intent::Stopping => self.finish_stop(&hold, &node).await,

@@ -16,6 +16,9 @@ const ZONE_CHARS_MAX: usize = 63;
 /// What a node's last heartbeat measured.
 pub type Measured = HeartbeatRequest;
 
+/// How a probe ended: answered, or how and why not.
+pub type ProbeResult = Result<(), (ProbeFailure, String)>;
+
 /// One node of the board.
 pub(super) struct Node {
     pub(super) name: NodeName,
@@ -113,14 +116,14 @@ impl Node {
 #[derive(Clone, Debug, Default)]
 pub(super) struct Probes {
     /// When the last one began and how it ended.
-    last: Option<(Instant, Result<(), (ProbeFailure, String)>)>,
+    last: Option<(Instant, ProbeResult)>,
     failing_since: Option<Instant>,
     /// How long the last good one took.
     pub(super) took: Option<Duration>,
 }
 
 impl Probes {
-    pub(super) fn ended(&mut self, began: Instant, result: Result<(), (ProbeFailure, String)>) {
+    pub(super) fn ended(&mut self, began: Instant, result: ProbeResult) {
         if result.is_ok() {
             self.took = Some(began.elapsed());
             self.failing_since = None;

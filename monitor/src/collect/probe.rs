@@ -1,7 +1,10 @@
 //! The monitor's own look at every node: one small gRPC call, whatever the index-server says.
 
 use super::membership::describe;
-use crate::{board::Board, state::ProbeFailure};
+use crate::{
+    board::{Board, ProbeResult},
+    state::ProbeFailure,
+};
 use asterism_proto::{
     NodeId, Role,
     storage::{StatRequest, shard_store_client::ShardStoreClient},
@@ -26,8 +29,6 @@ use uuid::Uuid;
 const DEADLINE: Duration = Duration::from_secs(1);
 /// So many nodes that hang cannot hold up the others.
 const AT_ONCE_MAX: usize = 256;
-
-type Failure = (ProbeFailure, String);
 
 /// Probes every node of the board; keeps one connection to each.
 pub struct Prober {
@@ -87,7 +88,7 @@ impl Prober {
     }
 }
 
-async fn probe(id: NodeId, channel: Channel) -> Result<(), Failure> {
+async fn probe(id: NodeId, channel: Channel) -> ProbeResult {
     let mut client = ShardStoreClient::new(channel);
     match timeout(DEADLINE, client.stat(StatRequest {})).await {
         Ok(Ok(answer)) if answer.get_ref().node == id.to_string() => Ok(()),
