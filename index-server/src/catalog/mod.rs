@@ -20,6 +20,7 @@ mod names;
 mod nodes;
 mod outbox;
 mod path;
+mod piece;
 mod projection;
 mod purge;
 mod removals;

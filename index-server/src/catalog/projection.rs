@@ -38,6 +38,18 @@ impl Catalog {
         .await
     }
 
+    /// The file or folder with this number.
+    ///
+    /// # Errors
+    /// [`CatalogError::NotFound`]: it is in the trash or gone.
+    pub async fn entry(&self, id: EntryId) -> Result<Entry> {
+        self.read(move |mut tx| async move {
+            let entry = reachable(&mut tx, id).await;
+            (tx, entry.and_then(|entry| entry.ok_or(CatalogError::NotFound("file or folder"))))
+        })
+        .await
+    }
+
     /// The files and folders with these numbers, in this order, without those that are in the trash or gone.
     ///
     /// # Errors

@@ -78,6 +78,16 @@ pub struct WeightedTag {
     pub evidence: String,
 }
 
+impl WeightedTag {
+    /// What a tagger found; the name is brought into its one spelling.
+    ///
+    /// # Errors
+    /// The kind is none, or the name has nothing readable.
+    pub fn new(kind: &str, name: &str, score: f64, evidence: &str) -> std::result::Result<Self, TagError> {
+        Ok(Self { tag: Tag::new(kind, name)?, score, evidence: evidence.to_owned() })
+    }
+}
+
 /// What people say to a tagging.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -134,7 +144,7 @@ impl Catalog {
     ///
     /// # Errors
     /// [`CatalogError::Unavailable`].
-    pub async fn set_automatic_tags(
+    pub async fn set_automatic(
         &self,
         entry: EntryId,
         content: ContentId,

@@ -174,7 +174,26 @@ async fn restore(tx: &mut Tx, owner: &UserName, what: &Restore) -> Result<Entry>
     move_to_parent(tx, thrown.entry.0, parent).await?;
     let scope = if thrown.is_folder { Scope::Subtree } else { Scope::Entry };
     outbox::push(tx, Topic::Graph, thrown.entry, scope, None).await?;
+    tag_what_was_not(tx, thrown.entry, owner).await?;
     entry_by_id(tx, thrown.entry.0, thrown.path).await
+}
+
+/// The tagger skips what is in the trash; what it has skipped gets another row.
+async fn tag_what_was_not(tx: &mut Tx, top: EntryId, owner: &UserName) -> Result<()> {
+    sqlx::query(
+        "INSERT INTO outbox (topic, entry, scope, content, attempts, not_before_ms) \
+         WITH RECURSIVE tree (id, content) AS (\
+           SELECT id, content FROM entries WHERE id = ? \
+           UNION ALL SELECT e.id, e.content FROM tree JOIN entries e ON e.owner = ? AND e.parent = tree.id) \
+         SELECT ?, t.id, 0, t.content, 0, 0 FROM tree t WHERE t.content IS NOT NULL \
+         AND NOT EXISTS (SELECT 1 FROM taggings g WHERE g.entry = t.id)",
+    )
+    .bind(top.0)
+    .bind(owner.as_str())
+    .bind(Topic::Tag.as_str())
+    .execute(&mut **tx)
+    .await?;
+    Ok(())
 }
 
 async fn find_trashed(tx: &mut Tx, owner: &UserName, what: &Restore) -> Result<Option<Trashed>> {

@@ -1,42 +1,23 @@
-//! Conditions: SQL put together from constants, with its values beside it in the order of their marks.
+//! Conditions: what a query asks for, as SQL.
 
-use super::super::UserName;
+use super::super::{
+    UserName,
+    piece::{Piece, Value},
+};
 use super::{folded, statement::Below};
 use crate::query::{DateRange, Expression, SizeRange, Term};
 use time::{Date, Duration};
 
-/// What is bound to one mark.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Value {
-    Number(i64),
-    Text(String),
-    Bytes(Vec<u8>),
-}
-
-/// A piece of SQL. The file is `e`, its content `c`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Condition {
-    pub(super) sql: String,
-    pub(super) values: Vec<Value>,
-}
+/// A condition on the file `e` with the content `c`.
+pub(super) type Condition = Piece;
 
 impl Condition {
-    pub(super) fn constant(sql: &str) -> Self {
-        Self::many(sql, [])
-    }
-
-    pub(super) fn one(sql: &str, value: Value) -> Self {
-        Self::many(sql, [value])
-    }
-
-    pub(super) fn many(sql: &str, values: impl IntoIterator<Item = Value>) -> Self {
-        Self { sql: sql.to_owned(), values: values.into_iter().collect() }
-    }
-
     /// The parts, each in parentheses.
     pub(super) fn join(parts: Vec<Self>, operator: &str) -> Self {
-        let texts: Vec<String> = parts.iter().map(|part| format!("({})", part.sql)).collect();
-        Self { sql: texts.join(operator), values: parts.into_iter().flat_map(|part| part.values).collect() }
+        Self::joined(
+            parts.into_iter().map(|part| Self { text: format!("({})", part.text), ..part }),
+            operator,
+        )
     }
 
     /// What a query asks for.
@@ -45,8 +26,8 @@ impl Condition {
         match expression {
             Expression::Term(term) => Self::of_term(term, folders),
             Expression::Not(inner) => {
-                let Self { sql, values } = Self::of(inner, folders);
-                Self { sql: format!("NOT ({sql})"), values }
+                let Self { text, values } = Self::of(inner, folders);
+                Self { text: format!("NOT ({text})"), values }
             }
             Expression::And(parts) => Self::join(all(parts), " AND "),
             Expression::Or(parts) => Self::join(all(parts), " OR "),
@@ -94,10 +75,10 @@ impl Condition {
 
     /// True of a file that carries such a tag, unless a person rejected it.
     fn tagged(tag: &str, values: Vec<Value>) -> Self {
-        let sql = format!(
+        let text = format!(
             "e.id IN (SELECT g.entry FROM tags t JOIN taggings g ON g.tag = t.id WHERE ({tag}) AND g.state <> 2)"
         );
-        Self { sql, values }
+        Self { text, values }
     }
 
     fn size(range: &SizeRange) -> Self {
@@ -121,8 +102,8 @@ impl Condition {
             let values = [from, until].map(|name| Value::Bytes(name.into_bytes()));
             Self::many(&format!("LENGTH(t.name) = {bytes} AND t.name >= ? AND t.name < ?"), values)
         };
-        let Self { sql, values } = Self::join([4, 7, 10].map(spelled_with).into(), " OR ");
-        Self::tagged(&format!("t.kind = 'date' AND ({sql})"), values)
+        let Self { text, values } = Self::join([4, 7, 10].map(spelled_with).into(), " OR ");
+        Self::tagged(&format!("t.kind = 'date' AND ({text})"), values)
     }
 }
 
@@ -165,12 +146,12 @@ mod tests {
 
     #[test]
     fn values_never_stand_in_the_text() {
-        let text = r#"'; tag:"' OR 1=1" owner:"x'" name:%_ -"--" path:"/'" size:>1 date:2024"#;
-        let query = crate::query::parse(text);
+        let typed = r#"'; tag:"' OR 1=1" owner:"x'" name:%_ -"--" path:"/'" size:>1 date:2024"#;
+        let query = crate::query::parse(typed);
         let expression = query.unwrap().expression.unwrap();
-        let Condition { sql, values } = Condition::of(&expression, &[]);
-        assert_eq!(sql.matches('?').count(), values.len());
+        let Condition { text, values } = Condition::of(&expression, &[]);
+        assert_eq!(text.matches('?').count(), values.len());
         let allowed = |c: char| c.is_ascii_alphanumeric() || " .,_()?<>=".contains(c);
-        assert!(sql.replace("'date'", "").chars().all(allowed), "{sql}");
+        assert!(text.replace("'date'", "").chars().all(allowed), "{text}");
     }
 }

@@ -2,14 +2,12 @@
 
 use super::super::{
     CatalogError, LogicalPath, Result, Tx, UserName,
-    dialect::{sql, values},
+    dialect::values,
+    piece::{Piece, Value},
     row::Columns,
     tree::{FILE, FOLDER, Spot, find},
 };
-use super::{
-    Cursor, OwnerScope,
-    condition::{Condition, Value},
-};
+use super::{Cursor, OwnerScope, condition::Condition};
 use crate::query::{Expression, Folder, Query, Term};
 use sqlx::any::AnyRow;
 
@@ -48,20 +46,14 @@ impl Statement {
 
     /// Runs it.
     pub(super) async fn fetch(&self, tx: &mut Tx, columns: &str, limit: i64) -> Result<Vec<AnyRow>> {
-        let text = format!(
-            "WITH RECURSIVE {} SELECT {columns} FROM entries e JOIN contents c ON c.id = e.content \
-             WHERE {} ORDER BY e.name, e.id LIMIT ?",
-            self.with.sql, self.condition.sql
-        );
-        let mut query = sqlx::query(sql(text));
-        for value in self.with.values.iter().chain(&self.condition.values) {
-            query = match value {
-                Value::Number(number) => query.bind(*number),
-                Value::Text(text) => query.bind(text.as_str()),
-                Value::Bytes(bytes) => query.bind(bytes.as_slice()),
-            };
-        }
-        Ok(query.bind(limit).fetch_all(&mut **tx).await?)
+        let statement = Piece::constant("WITH RECURSIVE ")
+            .and_then(self.with.clone())
+            .and_then(Piece::constant(&format!(
+                " SELECT {columns} FROM entries e JOIN contents c ON c.id = e.content WHERE "
+            )))
+            .and_then(self.condition.clone())
+            .and_then(Piece::one(" ORDER BY e.name, e.id LIMIT ?", limit.into()));
+        statement.fetch(tx).await
     }
 }
 
@@ -69,7 +61,7 @@ impl Statement {
 fn with(folders: &[Below<'_>]) -> Condition {
     let mut with = Condition::constant(TRASHED);
     for (index, below) in folders.iter().enumerate().filter(|(_, below)| !below.ids.is_empty()) {
-        with.sql.push_str(&format!(
+        with.text.push_str(&format!(
             ", below_{index} (id, owner) AS (\
                SELECT id, owner FROM entries WHERE id IN {} \
                UNION ALL \
