@@ -208,13 +208,15 @@ async fn hostile_requests_are_refused_and_the_server_goes_on() -> anyhow::Result
         ] {
             check_problem(what, &cluster.call(Method::GET, path).await?, status, code)?;
         }
-        for (what, body) in [
-            ("no JSON", "{".to_owned()),
-            ("an unknown member", json!({"from": "/a", "to": "/b", "force": true}).to_string()),
-            ("a deep one", "[".repeat(100_000)),
+        let unknown_member = json!({"from": "/a", "to": "/b", "force": true}).to_string();
+        for (what, body, status, code) in [
+            ("no JSON", "{".to_owned(), 400, "invalid_request"),
+            ("an unknown member", unknown_member, 400, "invalid_request"),
+            ("a deep one", "[".repeat(10_000), 400, "invalid_request"),
+            ("a long one", " ".repeat(1 << 20), 413, "payload_too_large"),
         ] {
             let request = cluster.request(Method::POST, "/files:move").header("content-type", "application/json");
-            check_problem(what, &http::send(request.body(body)).await?, 400, "invalid_request")?;
+            check_problem(what, &http::send(request.body(body)).await?, status, code)?;
         }
         for request in ["GET / HTTP/9.9\r\n\r\n", "\u{16}\u{3}\u{1}hello\r\n\r\n", "PUT /api/v1/content/x HTTP/1.1\r\nHost: x\r\nContent-Length: -1\r\n\r\n"] {
             // Any answer, or a closed connection; and afterwards everything works.
