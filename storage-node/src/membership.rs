@@ -115,6 +115,7 @@ impl Member {
     }
 
     fn heartbeat(&self) -> HeartbeatRequest {
+        // A disk that does not answer has no room for anything.
         let (usage, host) = (self.store.usage().unwrap_or_default(), Host::measure());
         HeartbeatRequest {
             node: self.store.owner().node.to_string(),

@@ -169,7 +169,7 @@ impl Store {
         &self,
         work: impl FnOnce(&Shared) -> T + Send + 'static,
     ) -> Result<T, ShardError> {
-        let broken = || error(ShardErrorKind::Unavailable, "the node is stopping");
+        let broken = || error(ShardErrorKind::Unavailable, "the work on the disk broke off");
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| broken())?;
         let shared = Arc::clone(&self.shared);
         let running = tokio::task::spawn_blocking(move || {

@@ -21,11 +21,11 @@ use rustix::{
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::{OsStr, OsString},
-    fs::{File, TryLockError},
+    fs::{DirBuilder, File, TryLockError},
     io,
     os::{
         fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::ffi::OsStrExt,
+        unix::{ffi::OsStrExt, fs::DirBuilderExt},
     },
     path::{Path, PathBuf},
 };
@@ -117,7 +117,8 @@ pub(super) struct Directory {
 impl Directory {
     /// Opens the directory of `owner`, or makes it where there is nothing yet.
     pub(super) fn open(path: &Path, owner: Owner) -> Result<Self, OpenError> {
-        std::fs::create_dir_all(path).map_err(OpenError::io(format!("make {}", path.display())))?;
+        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
+        made.map_err(OpenError::io(format!("make {}", path.display())))?;
         let root = open_root(path)?;
         let lock = lock(root.as_fd())?;
         if !exists(root.as_fd(), IDENTITY)? {

@@ -77,7 +77,9 @@ impl Incoming {
     /// Takes what is not yet written; the header's place is left empty.
     pub(super) fn take(&mut self) -> Vec<u8> {
         self.header_taken = true;
-        std::mem::take(&mut self.buffer)
+        // More of the same size is likely to come.
+        let next = Vec::with_capacity(self.buffer.len());
+        std::mem::replace(&mut self.buffer, next)
     }
 
     /// All cells are there: is it a whole shard?

@@ -18,7 +18,7 @@ use std::{
 const PROGRAM: &str = env!("CARGO_BIN_EXE_storage-node");
 
 /// A running program, killed when the test is over.
-struct Running(Child);
+pub(crate) struct Running(Child);
 
 impl Drop for Running {
     fn drop(&mut self) {
@@ -27,7 +27,7 @@ impl Drop for Running {
     }
 }
 
-fn write_config(bed: &Bed, config: &Config) -> PathBuf {
+pub(crate) fn write_config(bed: &Bed, config: &Config) -> PathBuf {
     let path = bed.path().join(format!("{}.toml", config.name));
     let text = format!(
         "name = '{}'\ndata_dir = '{}'\nlisten = '{}'\nidentity_dir = '{}'\nreserve_bytes = 0\n\
@@ -54,12 +54,29 @@ fn spawn(config: &Path) -> Running {
     Running(command.spawn().unwrap())
 }
 
-fn free_port() -> SocketAddr {
+pub(crate) fn free_port() -> SocketAddr {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
+/// The program with a file system of its own, `bytes` large, over its directory; it is gone with the program.
+///
+/// Needs root or the right to make user namespaces.
+pub(crate) fn spawn_on_tmpfs(config: &Path, directory: &Path, bytes: u64) -> Running {
+    let script = r#"mount -t tmpfs -o "size=$3,mode=700" none "$2" && exec "$0" --config "$1""#;
+    let mut command = Command::new("unshare");
+    command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, PROGRAM]);
+    command.arg(config).arg(directory).arg(bytes.to_string());
+    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
+    Running(command.spawn().unwrap())
+}
+
+/// The directory as the program sees it.
+pub(crate) fn seen_by(running: &Running, directory: &Path) -> PathBuf {
+    PathBuf::from(format!("/proc/{}/root{}", running.0.id(), directory.display()))
+}
+
 /// A connection that waits until the program answers.
-async fn connect(bed: &Bed, config: &Config) -> Client {
+pub(crate) async fn connect(bed: &Bed, config: &Config) -> Client {
     let identity = bed.identity(Role::IndexServer);
     let client = Client::new(channel(&config.listen, &identity, Target::Any(Role::StorageNode)).unwrap());
     eventually("the program answers", async || {

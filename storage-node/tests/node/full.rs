@@ -2,6 +2,7 @@
 
 use crate::{
     bed::{Bed, counts},
+    binary::{connect, free_port, seen_by, spawn_on_tmpfs, write_config},
     sample::{Sample, assert_stored, delete, put, put_all},
 };
 use asterism_erasure::Policy;
@@ -88,4 +89,44 @@ async fn the_reserve_is_kept_and_deletes_still_work() {
     let stat = client.clone().stat(StatRequest {}).await.unwrap().into_inner();
     assert_eq!((stat.free_bytes, stat.shards, stat.epoch), (0, 0, 9));
     node.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_system_that_runs_full_under_many_writers_loses_nothing() {
+    let bed = Bed::new();
+    let mut config = bed.config("n1");
+    config.listen = free_port().to_string();
+    std::fs::create_dir(&config.data_dir).unwrap();
+    let running = spawn_on_tmpfs(&write_config(&bed, &config), &config.data_dir, 24 * MEBIBYTE);
+    let client = connect(&bed, &config).await;
+    let directory = seen_by(&running, &config.data_dir);
+    let mut stored = Vec::new();
+    // Twice: what the first round took is deleted while the disk is full, and there is room again without a restart.
+    for _ in 0..2 {
+        let samples: Vec<Sample> = (0..32).map(|_| of_bytes(&bed, 3 * MEBIBYTE)).collect();
+        let results = futures::future::join_all(samples.iter().map(|sample| put(&client, sample))).await;
+        for (sample, result) in samples.into_iter().zip(results) {
+            match result {
+                Ok(_) => stored.push(sample),
+                Err(error) => assert_eq!(error.kind, ShardErrorKind::Full, "{error}"),
+            }
+        }
+        // Alone, each next one fits or not; at last none does.
+        loop {
+            let sample = of_bytes(&bed, MEBIBYTE);
+            match put(&client, &sample).await {
+                Ok(_) => stored.push(sample),
+                Err(error) => break assert_eq!(error.kind, ShardErrorKind::Full, "{error}"),
+            }
+        }
+        assert_eq!(counts(&directory), (stored.len(), 0, 0));
+        for sample in &stored {
+            assert_stored(&client, sample).await;
+        }
+        let keys: Vec<_> = stored.drain(..).map(|sample| sample.key()).collect();
+        assert!(keys.len() >= 7, "{} shards in 24 MiB", keys.len());
+        let removed = delete(&client, keys, 1).await.unwrap();
+        assert!(removed.iter().all(|outcome| *outcome == Deleted::Removed), "{removed:?}");
+    }
+    assert_eq!(counts(&directory), (0, 0, 0));
 }
