@@ -46,8 +46,9 @@ export const text = {
       unknown: 'Unknown',
     },
     nodes: (online: number, total: number) => `${online}/${total} online`,
-    margin: (margin: number) => `margin ${margin}`,
+    margin: (margin: number | null) => `margin ${margin ?? '–'}`,
     short: (count: number) => `${count.toLocaleString('en')} short`,
+    reasonEmpty: 'There are no placement groups yet: too few nodes have joined.',
     reasonUnknown: 'No answer from the server yet.',
     reasonUnreadable: 'Some files cannot be read until a node comes back.',
     reasonAtRisk: 'Everything is readable, but the next lost node loses data.',
@@ -186,8 +187,8 @@ export const text = {
     hidden: (count: number) => `and ${count.toLocaleString('en')} more`,
     states: {
       waiting: 'waiting',
-      done: (redundancy: number) =>
-        redundancy > 0 ? `stored, survives ${plural(redundancy, 'loss', 'losses')}` : 'stored',
+      done: (redundancy: number | undefined) =>
+        redundancy ? `stored, survives ${plural(redundancy, 'loss', 'losses')}` : 'stored',
       conflict: 'name is taken',
       skipped: 'skipped',
       cancelled: 'cancelled',
@@ -355,6 +356,7 @@ export const text = {
     safe: 'It is safe to stop this node.',
     refused: 'This node is still needed.',
     refusedAct: 'The stop was refused.',
+    failedAct: 'The stop did not work.',
     counted: 'Groups counted',
     below: 'Below the floor',
     worst: 'Worst margin after',

@@ -8,7 +8,7 @@ export type ServerEvent =
   | { seq: number; type: 'file_tagged'; path: string; tags: string[] }
   | { seq: number; type: 'file_removed'; path: string }
   | { seq: number; type: 'node_changed'; node: string; from: NodeState; to: NodeState }
-  | { seq: number; type: 'groups_changed'; worst_margin: number; short_extents: number }
+  | { seq: number; type: 'groups_changed'; worst_margin: number | null; short_extents: number }
   | { seq: number; type: 'resync' };
 
 const TYPES: readonly string[] = [

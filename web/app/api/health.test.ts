@@ -14,5 +14,5 @@ test('short extents are being rebuilt', () => check(clusterAt(2, { short_extents
 test('a margin lost without a cause is a fault', () => check(clusterAt(1), 'degraded'));
 test('no margin left', () => check(clusterAt(0, { nodes: { online: 4, asleep: 2 } }), 'at_risk'));
 test('below it', () => check(clusterAt(-1, { nodes: { online: 3, offline: 3 } }), 'unreadable'));
-test('no groups yet: nothing can be at risk', () =>
-  check(cluster({ groups: { total: 0, worst_margin: 0, by_margin: {} }, policy: '1+0' }), 'healthy'));
+test('no groups yet: nothing can be said', () =>
+  check(cluster({ groups: { total: 0, worst_margin: null, by_margin: {} } }), 'unknown'));

@@ -25,9 +25,9 @@ export function healthOf(cluster: Cluster | undefined): Health {
   const lost = (cluster.nodes.offline ?? 0) + (cluster.nodes.suspect ?? 0);
   const parity = parityOf(cluster.policy);
 
-  if (cluster.groups.total > 0 && margin < 0)
-    return { word: 'unreadable', reason: text.health.reasonUnreadable };
-  if (cluster.groups.total > 0 && margin === 0) return { word: 'at_risk', reason: text.health.reasonAtRisk };
+  if (margin === null) return { word: 'unknown', reason: text.health.reasonEmpty };
+  if (margin < 0) return { word: 'unreadable', reason: text.health.reasonUnreadable };
+  if (margin === 0) return { word: 'at_risk', reason: text.health.reasonAtRisk };
   if (lost > 0) return { word: 'degraded', reason: text.health.reasonLost(lost, margin) };
   if (cluster.short_extents > 0) {
     return { word: 'repairing', reason: text.health.reasonShort(cluster.short_extents) };

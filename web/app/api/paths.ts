@@ -52,6 +52,6 @@ export const url = {
   nodeStop: (name: string, options: { dry_run?: boolean } = {}) =>
     `${BASE}/nodes/${segment(name)}/stop${query(options)}`,
   nodeWake: (name: string) => `${BASE}/nodes/${segment(name)}/wake`,
-  timeline: (page: { limit?: number } = {}) => `${BASE}/timeline${query(page)}`,
+  timeline: (page: { after?: number; limit?: number } = {}) => `${BASE}/timeline${query(page)}`,
   events: (since: number | null) => `${BASE}/events${query({ since })}`,
 };

@@ -4,19 +4,18 @@ import { infiniteQueryOptions, queryOptions } from '@tanstack/react-query';
 import { request } from './client';
 import { keys } from './keys';
 import { url } from './paths';
+import { newest, TIMELINE_PAGE } from './timeline';
 import type {
   Cluster,
+  Entry,
   File,
-  Listing,
   Page,
   RelatedTag,
-  SearchPage,
   Session,
   SimilarFile,
   StorageNode,
   TagCount,
   TagGraph,
-  Tagging,
   Transition,
   TrashItem,
 } from './types';
@@ -27,7 +26,6 @@ const GRAPH_NODES_MAX = 200;
 const TAG_FILES_MAX = 20;
 const SUGGESTIONS_MAX = 8;
 const POPULAR_MAX = 40;
-const TIMELINE_ITEMS = 12;
 
 export const sessionQuery = queryOptions({
   queryKey: keys.session,
@@ -48,9 +46,11 @@ export const nodesQuery = queryOptions({
 
 export const timelineQuery = queryOptions({
   queryKey: keys.timeline,
-  queryFn: async ({ signal }) => {
-    const address = url.timeline({ limit: TIMELINE_ITEMS });
-    return (await request<{ items: Transition[] }>(address, { signal })).items;
+  queryFn: ({ signal, client }) => {
+    const known = client.getQueryData<Transition[]>(keys.timeline) ?? [];
+    return newest(known, (after) =>
+      request<{ items: Transition[] }>(url.timeline({ after, limit: TIMELINE_PAGE }), { signal }),
+    );
   },
 });
 
@@ -58,7 +58,7 @@ export const listingQuery = (path: string) =>
   infiniteQueryOptions({
     queryKey: keys.listing(path),
     queryFn: ({ pageParam, signal }) =>
-      request<Listing>(url.folder(path, { cursor: pageParam, limit: LISTING_PAGE_ITEMS }), { signal }),
+      request<Page<Entry>>(url.folder(path, { cursor: pageParam, limit: LISTING_PAGE_ITEMS }), { signal }),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
   });
@@ -73,13 +73,7 @@ export const trashQuery = infiniteQueryOptions({
 export const fileQuery = (path: string) =>
   queryOptions({
     queryKey: keys.file(path),
-    queryFn: async ({ signal }) => {
-      const [file, tags] = await Promise.all([
-        request<File>(url.file(path), { signal }),
-        request<{ items: Tagging[] }>(url.fileTags(path), { signal }),
-      ]);
-      return { ...file, tags: tags.items };
-    },
+    queryFn: ({ signal }) => request<File>(url.file(path), { signal }),
   });
 
 export const similarQuery = (path: string) =>
@@ -93,7 +87,7 @@ export const searchQuery = (q: string) =>
   infiniteQueryOptions({
     queryKey: [...keys.found, 'list', q],
     queryFn: ({ pageParam, signal }) =>
-      request<SearchPage>(url.search({ q, cursor: pageParam, limit: SEARCH_PAGE_ITEMS }), { signal }),
+      request<Page<File>>(url.search({ q, cursor: pageParam, limit: SEARCH_PAGE_ITEMS }), { signal }),
     initialPageParam: null as string | null,
     getNextPageParam: (page) => page.next,
   });
@@ -107,7 +101,7 @@ export const graphQuery = (q: string) =>
 export const tagFilesQuery = (q: string) =>
   queryOptions({
     queryKey: [...keys.found, 'tag', q],
-    queryFn: ({ signal }) => request<SearchPage>(url.search({ q, limit: TAG_FILES_MAX }), { signal }),
+    queryFn: ({ signal }) => request<Page<File>>(url.search({ q, limit: TAG_FILES_MAX }), { signal }),
   });
 
 export const relatedQuery = (tag: string, kind: string) =>

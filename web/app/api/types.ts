@@ -31,8 +31,8 @@ export interface File {
   owner: string;
   created_at: string;
   modified_at: string;
-  /** How many losses of nodes the file survives now; negative: unreadable now. */
-  redundancy: number;
+  /** How many losses of nodes the file survives now; negative: unreadable now. Counted when one file is asked about. */
+  redundancy?: number;
   /** Present where the server was asked about one file, and in search results. */
   tags?: Tagging[];
 }
@@ -53,10 +53,6 @@ export interface Page<Item> {
   next: string | null;
 }
 
-export interface Listing extends Page<Entry> {
-  path: string;
-}
-
 export interface TrashItem {
   id: number;
   path: string;
@@ -64,10 +60,6 @@ export interface TrashItem {
   size: number;
   trashed_at: string;
   expires_at: string;
-}
-
-export interface SearchPage extends Page<File> {
-  total_estimate: number | null;
 }
 
 export interface FileVertex {
@@ -133,7 +125,7 @@ export interface StorageNode {
   state: NodeState;
   address: string;
   metrics_address: string;
-  pid: number;
+  pid: number | null;
   zone: string;
   free_bytes: number;
   used_bytes: number;
@@ -175,7 +167,8 @@ export interface Cluster {
   cluster: string;
   policy: string;
   nodes: Partial<Record<NodeState, number>>;
-  groups: { total: number; worst_margin: number; by_margin: Record<string, number> };
+  /** The worst margin is unknown while there are no groups. */
+  groups: { total: number; worst_margin: number | null; by_margin: Record<string, number> };
   short_extents: number;
   files: number;
   bytes: number;

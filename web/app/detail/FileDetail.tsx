@@ -79,7 +79,7 @@ export function FileDetail({ path, onClose, onTag }: Props) {
             )}
           </div>
           <Facts file={file} />
-          <FileTags path={file.path} tags={file.tags} {...(onTag && { onTag })} />
+          <FileTags path={file.path} tags={file.tags ?? []} {...(onTag && { onTag })} />
           <SimilarFiles path={file.path} />
         </>
       )}
@@ -91,7 +91,10 @@ function Facts({ file }: { file: File }) {
   const facts: [name: string, value: string, long?: boolean][] = [
     [text.detail.size, formatBytes(file.size)],
     [text.detail.type, file.media_type],
-    [text.detail.survives, text.detail.survivesValue(file.redundancy)],
+    [
+      text.detail.survives,
+      file.redundancy === undefined ? text.nodes.none : text.detail.survivesValue(file.redundancy),
+    ],
     [text.detail.path, parentOf(file.path)],
     [text.detail.owner, file.owner],
     [text.detail.modified, formatMoment(file.modified_at)],

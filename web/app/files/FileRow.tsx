@@ -51,7 +51,7 @@ export const FileRow = memo(function FileRow(props: Props) {
         </button>
       </div>
       <div role="cell" className={classes.redundancy}>
-        {file && <Survives redundancy={file.redundancy} />}
+        {file?.redundancy !== undefined && <Survives redundancy={file.redundancy} />}
       </div>
       <div role="cell" className={`${classes.size} figures`}>
         {file ? formatBytes(file.size) : '–'}

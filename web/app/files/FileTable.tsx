@@ -29,6 +29,8 @@ export function FileTable(props: Props) {
   const order = entries.map((entry) => entry.path);
   const count = present(selection, order).length;
   const now = useNow(MINUTE_MS);
+  // Servers that don't count losses for a whole listing leave the column out.
+  const counted = entries.some((entry) => entry.kind === 'file' && entry.redundancy !== undefined);
   const handlers = useStable({
     onTick: (path: string, range: boolean) =>
       onSelect(range ? extend(selection, path, order) : toggle(selection, path)),
@@ -40,6 +42,7 @@ export function FileTable(props: Props) {
   return (
     <div
       role="table"
+      data-counted={counted || undefined}
       aria-label={text.files.list}
       className={classes.table}
       aria-rowcount={entries.length + 1}

@@ -29,7 +29,7 @@ function compare(a: Entry, b: Entry, column: SortColumn): number {
     case 'size':
       return a.kind === 'file' && b.kind === 'file' ? a.size - b.size : 0;
     case 'redundancy':
-      return a.kind === 'file' && b.kind === 'file' ? a.redundancy - b.redundancy : 0;
+      return a.kind === 'file' && b.kind === 'file' ? (a.redundancy ?? 0) - (b.redundancy ?? 0) : 0;
   }
 }
 

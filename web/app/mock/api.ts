@@ -47,7 +47,7 @@ function route(mock: Mock, call: Call) {
     case 'nodes':
       return nodes(mock, call);
     case 'timeline':
-      return json(call, 200, { items: mock.transitions.slice(0, Number(query.get('limit') ?? 100)) });
+      return timeline(mock, call);
     default:
       return problem(call, 404, 'not_found', 'There is no such call.');
   }
@@ -95,7 +95,8 @@ function search(mock: Mock, call: Call) {
   const from = Number(call.query.get('cursor') ?? 0);
   const limit = Number(call.query.get('limit') ?? 100);
   const next = from + limit < found.length ? String(from + limit) : null;
-  json(call, 200, { items: found.slice(from, from + limit), next, total_estimate: found.length });
+  const items = found.slice(from, from + limit).map(({ redundancy: _, ...file }) => file);
+  json(call, 200, { items, next });
 }
 
 function tags(mock: Mock, call: Call) {
@@ -106,6 +107,12 @@ function tags(mock: Mock, call: Call) {
   const prefix = (query.get('prefix') ?? '').toLowerCase();
   const counts = tagCounts(filesOf(mock)).filter((tag) => tag.name.toLowerCase().startsWith(prefix));
   json(call, 200, { items: counts.slice(0, Number(query.get('limit') ?? 50)) });
+}
+
+function timeline(mock: Mock, call: Call) {
+  const after = Number(call.query.get('after') ?? 0);
+  const items = mock.transitions.filter(({ seq }) => seq > after).sort((a, b) => a.seq - b.seq);
+  json(call, 200, { items: items.slice(0, Number(call.query.get('limit') ?? 1000)) });
 }
 
 function nodes(mock: Mock, call: Call) {

@@ -38,7 +38,7 @@ export function clusterOf(mock: Mock): Cluster {
 export function nodesOf(mock: Mock): StorageNode[] {
   return [...mock.nodes.values()].map((node) => ({
     ...node,
-    load1: Math.max(0, node.load1 + Math.sin(Date.now() / 5000 + node.pid) * 0.15),
+    load1: Math.max(0, node.load1 + Math.sin(Date.now() / 5000 + (node.pid ?? 0)) * 0.15),
     heartbeat_age_seconds: node.state === 'online' ? Math.random() : (Date.now() / 1000) % 600,
   }));
 }

@@ -108,8 +108,8 @@ export function folders(mock: Mock, call: Call) {
   const next = from + limit < items.length ? String(from + limit) : null;
   const page = items
     .slice(from, from + limit)
-    .map((entry) => (entry.kind === 'file' ? { ...entry, tags: undefined } : entry));
-  json(call, 200, { path, items: page, next });
+    .map((entry) => (entry.kind === 'file' ? { ...entry, tags: undefined, redundancy: undefined } : entry));
+  json(call, 200, { items: page, next });
 }
 
 export async function move(mock: Mock, call: Call) {

@@ -74,7 +74,7 @@ function Consequences({ act, afterTheFact }: { act: Act; afterTheFact: boolean }
         variant="light"
         color={!safe ? 'red' : reduced ? 'yellow' : 'teal'}
         icon={<Icon size={20} />}
-        title={safe ? text.stop.safe : afterTheFact ? text.stop.refusedAct : text.stop.refused}
+        title={titleOf(act, afterTheFact)}
       >
         {act.message}
       </Alert>
@@ -88,6 +88,12 @@ function Consequences({ act, afterTheFact }: { act: Act; afterTheFact: boolean }
       </dl>
     </div>
   );
+}
+
+function titleOf(act: Act, afterTheFact: boolean): string {
+  if (succeeded(act)) return text.stop.safe;
+  if (act.outcome === 'failed') return text.stop.failedAct;
+  return afterTheFact ? text.stop.refusedAct : text.stop.refused;
 }
 
 function factsOf(act: Act): [name: string, value: string][] {

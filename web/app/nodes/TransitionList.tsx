@@ -17,20 +17,18 @@ export function TransitionList() {
       {error && !data && <Failure error={error} onRetry={refetch} />}
       {data?.length === 0 && <p className={classes.none}>{text.nodes.timelineEmpty}</p>}
       <ol className={classes.list}>
-        {[...(data ?? [])]
-          .sort((a, b) => b.seq - a.seq)
-          .map(({ seq, time, subject, from, to, cause, actor }) => (
-            <li key={seq} className={classes.row}>
-              <span className={classes.time}>
-                <Ago time={time} />
-              </span>
-              <span className={classes.what}>{text.nodes.transition(subject, from, to)}</span>
-              <span className={`${classes.why} cut`} title={cause}>
-                {cause}
-              </span>
-              <span className={classes.who}>{actor}</span>
-            </li>
-          ))}
+        {data?.map(({ seq, time, subject, from, to, cause, actor }) => (
+          <li key={seq} className={classes.row}>
+            <span className={classes.time}>
+              <Ago time={time} />
+            </span>
+            <span className={classes.what}>{text.nodes.transition(subject, from, to)}</span>
+            <span className={`${classes.why} cut`} title={cause}>
+              {cause}
+            </span>
+            <span className={classes.who}>{actor}</span>
+          </li>
+        ))}
       </ol>
     </section>
   );

@@ -71,7 +71,7 @@ const Result = memo(function Result({ file, chosen, onOpen, onTag }: ResultProps
           <span className={`${classes.folder} cut`}>{parentOf(file.path)}</span>
         </span>
         <span className={`${classes.figures} figures`}>
-          <Survives redundancy={file.redundancy} />
+          {file.redundancy !== undefined && <Survives redundancy={file.redundancy} />}
           <span>{formatBytes(file.size)}</span>
         </span>
       </button>

@@ -40,7 +40,6 @@ function Results({ q }: { q: string }) {
   const list = useInfiniteQuery({ ...searchQuery(q), placeholderData: keepPreviousData });
   const graph = useQuery({ ...graphQuery(q), placeholderData: keepPreviousData });
   const found = list.data?.pages.flatMap((page) => page.items);
-  const total = list.data?.pages[0]?.total_estimate ?? null;
   const tag = tagRefFrom(search.tag);
 
   // The query stays in the address beside what is chosen, so that a link shows the same.
@@ -54,7 +53,7 @@ function Results({ q }: { q: string }) {
     <>
       <PageHeader
         title={<h1>{text.search.title}</h1>}
-        lead={found && text.search.found(total ?? found.length, total === null && list.hasNextPage)}
+        lead={found && text.search.found(found.length, list.hasNextPage)}
       >
         <SegmentedControl
           className={classes.views ?? ''}

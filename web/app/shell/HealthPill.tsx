@@ -29,7 +29,7 @@ export function HealthPill() {
         data-testid="health"
         data-health={word}
         data-online={cluster && online}
-        data-worst-margin={cluster?.groups.worst_margin}
+        data-worst-margin={cluster?.groups.worst_margin ?? undefined}
         data-short-extents={cluster?.short_extents}
       >
         <span

@@ -6,7 +6,7 @@ export const SENDING_MAX = 3;
 export type UploadState =
   | { name: 'waiting' }
   | { name: 'sending'; sent: number }
-  | { name: 'done'; redundancy: number }
+  | { name: 'done'; redundancy: number | undefined }
   | { name: 'conflict' }
   | { name: 'failed'; reason: string }
   | { name: 'skipped' }
@@ -37,7 +37,7 @@ export type Action =
   | { type: 'add'; uploads: Pick<Upload, 'id' | 'path' | 'size' | 'key'>[] }
   | { type: 'begin'; id: number }
   | { type: 'progress'; id: number; sent: number }
-  | { type: 'stored'; id: number; redundancy: number }
+  | { type: 'stored'; id: number; redundancy: number | undefined }
   | { type: 'taken'; id: number; newKey: string }
   | { type: 'fail'; id: number; reason: string }
   | { type: 'replace'; id: number }

@@ -7,7 +7,7 @@ import { text } from '../text';
 import type { Upload } from './queue';
 
 export type Outcome =
-  | { name: 'stored'; redundancy: number }
+  | { name: 'stored'; redundancy: number | undefined }
   | { name: 'taken' }
   | { name: 'failed'; reason: string }
   | { name: 'aborted' };

@@ -37,7 +37,6 @@ export class Uploads {
   #nextId = 1;
   readonly #files = new Map<number, Blob>();
   readonly #running = new Map<number, AbortController>();
-  readonly #folders = new Map<string, Promise<void>>();
   readonly #watchers = new Set<() => void>();
   readonly #options: Required<Options>;
 
@@ -68,7 +67,7 @@ export class Uploads {
   /** Folders that were dropped with nothing in them exist only if someone makes them. */
   addFolders(folder: string, relatives: string[]) {
     const base = folder === '/' ? '' : folder;
-    return Promise.all(relatives.map((relative) => this.#ensureFolder(`${base}/${relative}`)));
+    return Promise.all(relatives.map((relative) => this.#options.makeFolder(`${base}/${relative}`)));
   }
 
   cancel(id: number) {
@@ -117,11 +116,6 @@ export class Uploads {
   async #attempt(upload: Upload, signal: AbortSignal): Promise<Outcome> {
     const file = this.#files.get(upload.id);
     if (!file) return { name: 'aborted' };
-    try {
-      await this.#ensureFolder(upload.path.slice(0, upload.path.lastIndexOf('/')));
-    } catch (error) {
-      return { name: 'failed', reason: error instanceof Error ? error.message : String(error) };
-    }
     return this.#options.send({ upload, file, signal, onProgress: this.#throttled(upload.id) });
   }
 
@@ -150,22 +144,9 @@ export class Uploads {
     }
   }
 
-  /** Makes each folder once; one that failed may be tried again. */
-  #ensureFolder(path: string): Promise<void> {
-    if (path === '') return Promise.resolve();
-    const known = this.#folders.get(path);
-    if (known) return known;
-    const made = this.#options.makeFolder(path);
-    this.#folders.set(path, made);
-    made.catch(() => this.#folders.delete(path));
-    return made;
-  }
-
   #act(action: Action) {
     this.#queue = reduce(this.#queue, action);
     const { active, sent } = totalsOf(this.#queue);
-    // A folder that was there for this batch may be gone before the next one.
-    if (!active) this.#folders.clear();
     this.#samples = active ? addSample(this.#samples, { at: performance.now(), bytes: sent }) : [];
     for (const watcher of this.#watchers) watcher();
   }
