@@ -27,7 +27,7 @@ pub enum Error {
     #[error("{}", .0.detail)]
     Refused(Box<Problem>),
     /// The server was not reached, or the connection broke.
-    #[error("cannot reach {server}: {source}")]
+    #[error("cannot reach {server}")]
     Unreachable {
         /// Its URL.
         server: String,
@@ -38,7 +38,7 @@ pub enum Error {
     #[error("the server's answer is not understood: {0}")]
     Answer(String),
     /// A local file could not be read or written.
-    #[error("{path}: {source}")]
+    #[error("{path}")]
     Local {
         /// The file.
         path: String,

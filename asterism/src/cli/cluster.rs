@@ -93,12 +93,6 @@ async fn perform(client: &Client, verb: &str, act: &args::Act, json: bool) -> an
 
 fn act_text(act: &Act) -> String {
     let mut text = output::shown(&act.message);
-    if act.groups_below_floor > 0 {
-        text.push_str(&format!(
-            "\n{} of {} groups would fall below the floor (worst margin {}); files touched: {}",
-            act.groups_below_floor, act.groups_counted, act.worst_margin, act.files_touched
-        ));
-    }
     for (name, values) in [("owners", &act.owners), ("tags", &act.tags)] {
         if !values.is_empty() {
             text.push_str(&format!("\n{name}: {}", output::shown(&values.join(", "))));

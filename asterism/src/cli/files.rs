@@ -28,7 +28,7 @@ pub(crate) async fn put(client: &Client, paths: &[String], json: bool) -> anyhow
         match put_one(client, &local, &place).await {
             Ok(entry) => stored.push(entry),
             Err(error) => {
-                eprintln!("asterism: {}: {error}", output::shown(&place));
+                eprintln!("asterism: {}: {:#}", output::shown(&place), anyhow::Error::from(error));
                 failed += 1;
             }
         }

@@ -62,7 +62,7 @@ fn monitor(home: &Home, ports: &Ports, options: &Up) -> Table {
     }
     let local = Table::from_iter([("socket".to_owned(), path(&home.socket()))]);
     let power =
-        Table::from_iter([("default".to_owned(), "local".into()), ("local".to_owned(), Value::Table(local))]);
+        Table::from_iter([("driver".to_owned(), "local".into()), ("local".to_owned(), Value::Table(local))]);
     table.insert("power".into(), Value::Table(power));
     table
 }

@@ -1,0 +1,3 @@
+//! Measures a cluster beside the ceilings of its machine.
+
+fn main() {}
