@@ -53,9 +53,11 @@ pub use names::{ContentId, CredentialId, EntryId, TrashId, UserName, UserNameErr
 pub use nodes::{Intent, NodeRow};
 pub use outbox::{OutboxRow, Scope, Topic};
 pub use path::{LogicalPath, NAME_BYTES_MAX, PATH_BYTES_MAX, PATH_DEPTH_MAX, PathError};
+pub(crate) use piece::{Piece, Value};
 pub use projection::Projection;
 pub use purge::Purged;
 pub use removals::{AbandonedExtent, Removal};
+pub(crate) use row::Columns;
 pub use search::{Found, OwnerScope};
 pub use short::{ShortExtent, ShortPosition};
 pub use tags::{TAGS_PER_FILE_MAX, Tag, TagCount, TagError, TagState, Tagging, WeightedTag};
