@@ -259,7 +259,7 @@ export const text = {
     counts: (fileCount: number, tags: number) => `${files(fileCount)}, ${plural(tags, 'tag', 'tags')}`,
     truncated: 'strongest part shown',
     tags: 'Tags of these files',
-    tagButton: (name: string, kind: string, count: number) => `${name}, ${kind}, ${files(count)}`,
+    tagButton: (kind: string, count: number) => `, ${kind}, ${files(count)}`,
     description: 'A picture of the files found and their tags. The lists beside and below it say the same.',
     unavailable: 'This browser cannot draw the graph. The tags below and the list say the same.',
     empty: 'No tags to draw.',

@@ -30,7 +30,7 @@ const star: MantineColorsTuple = [
 export const theme = createTheme({
   colors: { dark, star },
   primaryColor: 'star',
-  primaryShade: { light: 6, dark: 5 },
+  primaryShade: 6,
   autoContrast: true,
   defaultRadius: 'sm',
   cursorType: 'pointer',

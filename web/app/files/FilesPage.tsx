@@ -11,6 +11,7 @@ import { text } from '../text';
 import { Empty } from '../ui/Empty';
 import { Failure } from '../ui/Failure';
 import { PageHeader } from '../ui/PageHeader';
+import { PageTitle } from '../ui/PageTitle';
 import { Rows } from '../ui/Rows';
 import { DropZone } from '../upload/DropZone';
 import { UploadMenu } from '../upload/UploadMenu';
@@ -72,6 +73,7 @@ function FolderPage({ path }: { path: string }) {
 
   return (
     <DropZone folder={path} disabled={!mayWrite} onDrop={addDropped}>
+      <PageTitle>{nameOf(path) || text.files.title}</PageTitle>
       <PageHeader
         title={<Breadcrumbs path={path} />}
         lead={listing.data && counted(loaded, listing.hasNextPage)}

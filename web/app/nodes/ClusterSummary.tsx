@@ -1,5 +1,5 @@
 import { Tooltip } from '@mantine/core';
-import { HEALTH_COLOR, healthOf, parityOf } from '../api/health';
+import { HEALTH_COLOR, type HealthWord, healthOf, parityOf } from '../api/health';
 import type { BackgroundWork, Cluster } from '../api/types';
 import { text } from '../text';
 import { formatBytes, formatCount, formatDuration } from '../ui/format';
@@ -14,7 +14,7 @@ export function ClusterSummary({ cluster }: { cluster: Cluster }) {
   return (
     <section className={classes.summary} aria-label={summary.label}>
       <div className={classes.block}>
-        <strong className={classes.word} style={{ color: `var(--mantine-color-${HEALTH_COLOR[word]}-text)` }}>
+        <strong className={classes.word} style={{ color: toneOf(word) }}>
           {text.health.words[word]}
         </strong>
         <p className={classes.reason}>{reason}</p>
@@ -52,6 +52,12 @@ export function ClusterSummary({ cluster }: { cluster: Cluster }) {
       </div>
     </section>
   );
+}
+
+/** Dark enough on white and light enough on black to be read. */
+function toneOf(word: HealthWord): string {
+  const color = `var(--mantine-color-${HEALTH_COLOR[word]}`;
+  return `light-dark(${color}-9), ${color}-4))`;
 }
 
 function stateOf({ queue, rate, last_error, eta_seconds }: BackgroundWork): string {

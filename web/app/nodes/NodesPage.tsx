@@ -7,6 +7,7 @@ import { text } from '../text';
 import { Empty } from '../ui/Empty';
 import { Failure } from '../ui/Failure';
 import { PageHeader } from '../ui/PageHeader';
+import { PageTitle } from '../ui/PageTitle';
 import { Rows } from '../ui/Rows';
 import { ClusterSummary } from './ClusterSummary';
 import { useWake } from './mutations';
@@ -27,6 +28,7 @@ export function NodesPage() {
 
   return (
     <section className={classes.page} aria-label={text.nodes.title}>
+      <PageTitle>{text.nodes.title}</PageTitle>
       <PageHeader title={<h1>{text.nodes.title}</h1>} />
       <div className={classes.content}>
         {cluster.data && <ClusterSummary cluster={cluster.data} />}

@@ -90,7 +90,7 @@ export function GraphPane({ graph, error, onRetry, chosenFile, chosenTag, onFile
               name={tag.label}
               kind={tag.kind}
               count={formatCount(tag.files)}
-              label={text.graph.tagButton(tag.label, tag.kind, tag.files)}
+              description={text.graph.tagButton(tag.kind, tag.files)}
               chosen={tag.id === chosen?.id}
               testId="graph-tag"
               onClick={() => onTag({ kind: tag.kind, name: tag.label })}

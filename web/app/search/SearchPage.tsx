@@ -7,6 +7,7 @@ import { useWide } from '../shell/useWide';
 import { text } from '../text';
 import { Failure } from '../ui/Failure';
 import { PageHeader } from '../ui/PageHeader';
+import { PageTitle } from '../ui/PageTitle';
 import { Rows } from '../ui/Rows';
 import { GraphPane } from './GraphPane';
 import { type TagRef, tagRefFrom, tagRefTo } from './kinds';
@@ -24,6 +25,7 @@ export function SearchPage() {
   const wide = useWide();
   return (
     <section className={classes.page} aria-label={text.search.title}>
+      <PageTitle>{q || text.search.title}</PageTitle>
       {!wide && (
         <div className={classes.box}>
           <SearchBox />

@@ -16,6 +16,7 @@ export function SearchStart() {
   const { data: tags } = useQuery(popularTagsQuery);
   return (
     <div className={classes.start}>
+      <h1 className="visually-hidden">{text.search.title}</h1>
       <Empty icon={<IconSearch size={22} />} title={text.search.startTitle}>
         {text.search.startLead}
       </Empty>

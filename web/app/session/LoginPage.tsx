@@ -9,6 +9,7 @@ import type { Session } from '../api/types';
 import { localTarget } from '../shell/address';
 import { Mark } from '../shell/Mark';
 import { text } from '../text';
+import { PageTitle } from '../ui/PageTitle';
 import classes from './LoginPage.module.css';
 
 const route = getRouteApi('/login');
@@ -32,6 +33,7 @@ export function LoginPage() {
 
   return (
     <main className={classes.page}>
+      <PageTitle>{text.login.title}</PageTitle>
       <form
         className={classes.card}
         onSubmit={(event) => {

@@ -4,6 +4,7 @@ import { type ErrorComponentProps, Link, useRouter } from '@tanstack/react-route
 import { text } from '../text';
 import { Empty } from '../ui/Empty';
 import { Failure } from '../ui/Failure';
+import { PageTitle } from '../ui/PageTitle';
 
 /** What stands in for a page that could not be drawn. */
 export function Broken({ error }: ErrorComponentProps) {
@@ -18,6 +19,7 @@ export function Broken({ error }: ErrorComponentProps) {
 export function NotFound() {
   return (
     <main style={{ paddingTop: '10vh' }}>
+      <PageTitle>{text.errors.notFoundTitle}</PageTitle>
       <Empty icon={<IconMapOff size={22} />} title={text.errors.notFoundTitle}>
         <p>{text.errors.notFoundLead}</p>
         <Button variant="default" component={Link} to="/files">

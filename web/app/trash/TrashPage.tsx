@@ -12,6 +12,7 @@ import { Failure } from '../ui/Failure';
 import { FileIcon } from '../ui/FileIcon';
 import { formatBytes, formatDuration, formatMoment } from '../ui/format';
 import { PageHeader } from '../ui/PageHeader';
+import { PageTitle } from '../ui/PageTitle';
 import { Rows } from '../ui/Rows';
 import { MINUTE_MS, useNow } from '../ui/useNow';
 import { useRestoreItem } from './mutations';
@@ -26,6 +27,7 @@ export function TrashPage() {
 
   return (
     <section className={classes.page} aria-label={text.trash.title}>
+      <PageTitle>{text.trash.title}</PageTitle>
       <PageHeader title={<h1>{text.trash.title}</h1>} lead={text.trash.lead} />
       <div className={classes.list}>
         {trash.isPending && <Rows />}

@@ -1,5 +1,6 @@
 import { CloseButton } from '@mantine/core';
-import type { KeyboardEvent, ReactNode } from 'react';
+import { useHotkeys } from '@mantine/hooks';
+import type { ReactNode } from 'react';
 import classes from './SidePanel.module.css';
 
 interface Props {
@@ -13,11 +14,10 @@ interface Props {
 
 /** Details beside a list; on a narrow screen over it. Escape closes it. */
 export function SidePanel({ title, label, closeLabel, testId, onClose, children }: Props) {
-  const onKeyDown = (event: KeyboardEvent) => {
-    if (event.key === 'Escape' && !event.defaultPrevented) onClose();
-  };
+  // A dialog above the panel takes the key for itself.
+  useHotkeys([['Escape', () => document.querySelector('[role=dialog]') ?? onClose()]]);
   return (
-    <aside className={classes.panel} aria-label={label} data-testid={testId} onKeyDown={onKeyDown}>
+    <aside className={classes.panel} aria-label={label} data-testid={testId}>
       <header className={classes.header}>
         <div className={classes.title}>{title}</div>
         <CloseButton aria-label={closeLabel} onClick={onClose} />

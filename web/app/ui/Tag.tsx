@@ -10,18 +10,24 @@ interface Props {
   chosen?: boolean;
   /** Rejected by a person: still known, no longer meant. */
   struck?: boolean;
-  label?: string;
+  /** What the dot and the figure say, for those who don't see them. */
+  description?: string;
   testId?: string;
   onClick?: () => void;
 }
 
 /** A tag, with its kind as a coloured dot; a button when it leads somewhere. */
-export function Tag({ name, kind, count, chosen, struck, label, testId, onClick }: Props) {
+export function Tag({ name, kind, count, chosen, struck, description, testId, onClick }: Props) {
   const inner = (
     <>
       <span className={classes.dot} style={{ background: colorOfKind(kind) }} aria-hidden />
       <span className={struck ? classes.struck : classes.name}>{name}</span>
-      {count !== undefined && <span className={classes.count}>{count}</span>}
+      {count !== undefined && (
+        <span className={classes.count} aria-hidden={description !== undefined}>
+          {count}
+        </span>
+      )}
+      {description && <span className="visually-hidden">{description}</span>}
     </>
   );
   if (!onClick) {
@@ -36,7 +42,6 @@ export function Tag({ name, kind, count, chosen, struck, label, testId, onClick 
       type="button"
       className={classes.tag}
       title={`${kind}: ${name}`}
-      aria-label={label}
       aria-pressed={chosen}
       data-testid={testId}
       data-tag={name}

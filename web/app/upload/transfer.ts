@@ -57,7 +57,7 @@ function put({ upload, file, signal, onProgress }: Sending): Promise<Outcome> {
     if (!upload.replace) call.setRequestHeader('If-None-Match', '*');
     call.setRequestHeader('Idempotency-Key', upload.key);
     call.upload.onprogress = (event) => onProgress(event.loaded);
-    call.onload = () => finish(outcomeOf(call.status, call.responseText));
+    call.onload = () => finish(outcomeOf(call.status, call.responseText, upload.replace));
     call.onerror = () => finish({ name: 'failed', reason: text.errors.interrupted });
     call.onabort = () => finish({ name: 'aborted' });
     signal.addEventListener('abort', abort);
@@ -66,12 +66,13 @@ function put({ upload, file, signal, onProgress }: Sending): Promise<Outcome> {
   });
 }
 
-export function outcomeOf(status: number, body: string): Outcome {
+/** A name that cannot be replaced (a folder has it) is no question any more: asking again would never end. */
+export function outcomeOf(status: number, body: string, replacing: boolean): Outcome {
   if (status === 200 || status === 201) {
     // The API's description promises a file here.
     return { name: 'stored', redundancy: (JSON.parse(body) as StoredFile).redundancy };
   }
   const problem = problemFrom(status, body);
-  if (status === 412 || problem.code === 'exists') return { name: 'taken' };
+  if (!replacing && (status === 412 || problem.code === 'exists')) return { name: 'taken' };
   return { name: 'failed', reason: problem.detail || problem.title };
 }
