@@ -10,7 +10,7 @@ use crate::{
     members::Members,
     membership::MembershipService,
     metrics::HttpMetrics,
-    workers::Workers,
+    workers::{self, Workers},
 };
 use anyhow::Context;
 use asterism_cluster::{GrpcShards, Shards};
@@ -112,7 +112,7 @@ impl IndexServer {
         let (graph, graph_kind) = open_graph(config, &catalog)?;
         let shards = Arc::new(GrpcShards::new(identity.clone()));
         let members = remembered(&catalog, &shards).await?;
-        let epoch = Arc::new(AtomicU64::new(catalog.current_epoch("background").await?));
+        let epoch = Arc::new(AtomicU64::new(catalog.current_epoch(workers::LEASE).await?));
         let extents = Extents {
             cluster: identity.peer().cluster,
             policy: config.policy,

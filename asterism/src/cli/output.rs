@@ -1,6 +1,7 @@
 //! What commands print: tables for people, JSON for programs.
 
 use asterism_client::Progress;
+use console::measure_text_width;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use serde::Serialize;
 use std::{
@@ -32,7 +33,7 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     let rows: Vec<Vec<String>> =
         rows.iter().map(|row| row.iter().map(|cell| shown(cell)).collect()).collect();
     let width = |column: usize| {
-        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| cell.chars().count());
+        let cells = rows.iter().filter_map(|row| row.get(column)).map(|cell| measure_text_width(cell));
         cells.chain([head[column].len()]).max().unwrap_or(0)
     };
     let widths: Vec<usize> = (0..head.len()).map(width).collect();
@@ -43,6 +44,11 @@ pub(crate) fn table(head: &[&str], rows: &[Vec<String>]) -> String {
     };
     let head: Vec<String> = head.iter().map(|&name| name.to_owned()).collect();
     std::iter::once(line(&head)).chain(rows.iter().map(|row| line(row))).collect::<Vec<_>>().join("\n")
+}
+
+/// Fills a cell up to `width` columns; a Chinese character takes two.
+fn pad(cell: &str, width: usize) -> String {
+    format!("{cell}{}", " ".repeat(width.saturating_sub(measure_text_width(cell))))
 }
 
 /// A name that cannot steer the terminal.
@@ -95,5 +101,7 @@ mod tests {
     fn columns_line_up() {
         let rows = [vec!["n1".into(), "online".into()], vec!["node-22".into(), "x".into()]];
         assert_eq!(table(&["NAME", "STATE"], &rows), "NAME     STATE\nn1       online\nnode-22  x");
+        let wide = [vec!["文件".into(), "x".into()], vec!["file".into(), "y".into()]];
+        assert_eq!(table(&["A", "B"], &wide), "A     B\n文件  x\nfile  y");
     }
 }

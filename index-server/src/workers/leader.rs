@@ -25,7 +25,8 @@ use tokio::{
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use uuid::Uuid;
 
-const LEASE: &str = "background";
+/// The lease under which background work is done; its epoch fences all writes to nodes.
+pub(crate) const LEASE: &str = "background";
 /// A holder shows life this often.
 const BEAT: Duration = Duration::from_secs(2);
 /// A lease whose beat has not changed for this long may be taken.
@@ -220,6 +221,10 @@ async fn measure(extents: Extents, events: Events, states: [WorkerState; 5], sto
             () = stop.cancelled() => return,
         }
         states.iter().for_each(WorkerState::measure);
+        // Another index-server may have taken over: nodes refuse writes under an epoch that is over.
+        if let Ok(epoch) = extents.catalog.current_epoch(LEASE).await {
+            extents.epoch.fetch_max(epoch, Ordering::Relaxed);
+        }
         for member in extents.members.all() {
             let now = extents.members.state(&member).as_str();
             let before = nodes.insert(member.row.name.to_string(), now);

@@ -8,6 +8,7 @@ mod state;
 mod tagging;
 mod trash;
 
+pub(crate) use leader::LEASE;
 pub use leader::Workers;
 pub use state::{Report, WorkerState};
 
