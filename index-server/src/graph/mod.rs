@@ -178,7 +178,7 @@ impl<S: Store> TagGraph for S {
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<Counts>> {
-        Box::pin(Store::counts(self))
+        Box::pin(self.totals())
     }
 
     fn file_ids(&self, after: Option<EntryId>, limit: u32) -> BoxFuture<'_, Result<Vec<EntryId>>> {
@@ -186,11 +186,11 @@ impl<S: Store> TagGraph for S {
     }
 
     fn clear(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(Store::clear(self))
+        Box::pin(self.remove_all())
     }
 
     fn ping(&self) -> BoxFuture<'_, Result<()>> {
-        Box::pin(Store::ping(self))
+        Box::pin(self.check())
     }
 }
 

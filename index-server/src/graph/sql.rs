@@ -176,7 +176,7 @@ impl Store for SqlGraph {
         ids(&self.rows(select).await?)
     }
 
-    async fn counts(&self) -> Result<Counts> {
+    async fn totals(&self) -> Result<Counts> {
         let count = |of: &str| Piece::constant(&format!("SELECT COUNT(*) AS counted FROM {of}"));
         Ok(Counts {
             files: self.number(count("graph_files")).await?,
@@ -190,7 +190,7 @@ impl Store for SqlGraph {
         ids(&self.rows(select.and_then(limit(most))).await?)
     }
 
-    async fn clear(&self) -> Result<()> {
+    async fn remove_all(&self) -> Result<()> {
         loop {
             let cleared = self.database.write(move |mut tx| async move {
                 let more = clear_some(&mut tx).await;
@@ -202,7 +202,7 @@ impl Store for SqlGraph {
         }
     }
 
-    async fn ping(&self) -> Result<()> {
+    async fn check(&self) -> Result<()> {
         self.rows(Piece::constant("SELECT 1 AS counted")).await.map(drop)
     }
 }

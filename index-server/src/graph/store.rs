@@ -97,14 +97,14 @@ pub(super) trait Store: Send + Sync {
     ) -> impl Future<Output = Result<Vec<EntryId>>> + Send;
 
     /// See [`super::TagGraph::counts`].
-    fn counts(&self) -> impl Future<Output = Result<Counts>> + Send;
+    fn totals(&self) -> impl Future<Output = Result<Counts>> + Send;
 
     /// The numbers above `after` in order.
     fn ids_after(&self, after: i64, limit: usize) -> impl Future<Output = Result<Vec<EntryId>>> + Send;
 
     /// See [`super::TagGraph::clear`].
-    fn clear(&self) -> impl Future<Output = Result<()>> + Send;
+    fn remove_all(&self) -> impl Future<Output = Result<()>> + Send;
 
     /// See [`super::TagGraph::ping`].
-    fn ping(&self) -> impl Future<Output = Result<()>> + Send;
+    fn check(&self) -> impl Future<Output = Result<()>> + Send;
 }

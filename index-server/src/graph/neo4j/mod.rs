@@ -176,7 +176,7 @@ impl Store for Neo4jGraph {
         entries(&self.rows(query).await?)
     }
 
-    async fn counts(&self) -> Result<Counts> {
+    async fn totals(&self) -> Result<Counts> {
         Ok(Counts {
             files: self.counted(Query::from(cypher::COUNT_FILES)).await?,
             tags: self.counted(Query::from(cypher::COUNT_TAGS)).await?,
@@ -189,14 +189,14 @@ impl Store for Neo4jGraph {
         entries(&self.rows(query).await?)
     }
 
-    async fn clear(&self) -> Result<()> {
+    async fn remove_all(&self) -> Result<()> {
         for statement in [cypher::CLEAR_EDGES, cypher::CLEAR_FILES, cypher::CLEAR_TAGS] {
             self.clear_with(statement).await?;
         }
         Ok(())
     }
 
-    async fn ping(&self) -> Result<()> {
+    async fn check(&self) -> Result<()> {
         self.session.run_within(PING_DEADLINE, &[Query::from(cypher::PING)]).await.map(drop)
     }
 }
