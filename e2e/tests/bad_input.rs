@@ -178,6 +178,8 @@ async fn every_name_that_a_person_may_give_works_everywhere() -> anyhow::Result<
         ensure!(listed.len() == names.len(), "{listed:?}");
         ledger.check(&cluster).await?;
 
+        cluster.cli(&["mv", "/a folder/two words", "/no/such/folder/x"]).await?.refused("folder")?;
+        cluster.cli(&["mkdir", "/目标"]).await?.ok()?;
         // Moved, tagged, found, trashed and brought back by the same name.
         for name in &names {
             let (from, to) = (format!("/a folder/{name}"), format!("/目标/{name}"));
@@ -200,7 +202,7 @@ async fn hostile_requests_are_refused_and_the_server_goes_on() -> anyhow::Result
         let cluster = Cluster::start(small()).await?;
         for (what, path, status, code) in [
             ("a half query", "/search?q=%28", 400, "invalid_query"),
-            ("an unknown field", "/search?q=size%3Ahuge", 400, "invalid_query"),
+            ("a size that is none", "/search?q=size%3A%3E12parsecs", 400, "invalid_query"),
             ("a forged cursor", "/folders/?cursor=%00%27", 400, "invalid_request"),
             ("a negative page", "/folders/?limit=-1", 400, "invalid_request"),
             ("an unknown node", "/nodes/n99", 404, "not_found"),

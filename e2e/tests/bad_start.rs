@@ -38,7 +38,7 @@ async fn a_start_that_cannot_work_is_refused() -> anyhow::Result<()> {
         check_refused(options, "neither empty nor").await?;
         ensure!(fs::read_dir(foreign.path())?.count() <= 2, "a stranger's directory was filled");
 
-        for policy in ["banana", "0+2", "4+0", "200+100"] {
+        for policy in ["banana", "0+2", "-1+2", "200+100"] {
             let answer = Cluster::refused(&Options { policy: policy.to_owned(), ..small() }).await?;
             ensure!(answer.status.code() == Some(2), "{policy}: {answer:?}");
         }

@@ -19,6 +19,7 @@ async fn a_clean_stop_ends_every_process_and_the_next_start_has_everything() -> 
         let mut cluster = Cluster::start(Options::default()).await?;
         let mut ledger = Ledger::default();
         store_the_library(&cluster, &mut ledger).await?;
+        cluster.cli(&["mkdir", "/licences"]).await?.ok()?;
         cluster.cli(&["mv", "/library/GPL-3", "/licences/gpl"]).await?.ok()?;
         ledger.moved("/library/GPL-3", "/licences/gpl")?;
         cluster.cli(&["rm", "/library/BSD"]).await?.ok()?;
