@@ -23,6 +23,9 @@ pub use view::{Groups, NodeView, Signs};
 /// More nodes than this are not watched: the answer of an index-server that knows so many is not believed.
 pub const NODES_MAX: usize = 4096;
 
+/// An answer older than this share of the time after which a node is suspect is no longer current.
+const ANSWER_STALE_SHARE: f64 = 0.6;
+
 /// A node went from one state to another.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Change {
@@ -83,7 +86,7 @@ impl Board {
     /// Takes in what an index-server answered to a question asked at `asked`; gives the nodes that came or went.
     pub fn learn(&self, answer: NodesResponse, asked: Instant) -> Vec<Change> {
         let mut inner = self.inner();
-        inner.heard = Some(Instant::now());
+        inner.heard = Some(asked);
         inner.index_error = None;
         inner.groups = answer.groups.unwrap_or_default();
         let mut changes = Vec::new();
@@ -122,7 +125,7 @@ impl Board {
     /// Lets the state machine look at every node on which nobody acts.
     pub fn judge(&self, now: Instant) -> Vec<Change> {
         let mut inner = self.inner();
-        let blind = inner.blind();
+        let blind = inner.blind(self.limits, now);
         let mut changes = Vec::new();
         for node in inner.nodes.values_mut().filter(|node| node.held.is_none()) {
             let before = node.memory.state;
@@ -176,8 +179,12 @@ impl Board {
 }
 
 impl Inner {
-    fn blind(&self) -> bool {
-        self.index_error.is_some() || self.heard.is_none()
+    /// Whether nothing current is known of heartbeats. While an answer is overdue, silence would seem to grow although
+    /// nobody was asked, so that well before it means anything the own probes take over.
+    fn blind(&self, limits: Limits, now: Instant) -> bool {
+        let stale_after = limits.suspect_after.mul_f64(ANSWER_STALE_SHARE);
+        let stale = self.heard.is_none_or(|heard| now.saturating_duration_since(heard) > stale_after);
+        stale || self.index_error.is_some()
     }
 
     fn update(

@@ -100,6 +100,28 @@ fn default_log_level() -> String {
 }
 
 impl Config {
+    /// A configuration with nothing but what must be said; the rest has its defaults.
+    pub fn new(data_dir: PathBuf, identity_dir: PathBuf, index_servers: Vec<String>) -> Self {
+        Self {
+            listen: default_listen(),
+            http_listen: default_http_listen(),
+            insecure_http: false,
+            data_dir,
+            identity_dir,
+            index_servers,
+            pushgateway: None,
+            cluster: default_cluster(),
+            push_interval_seconds: default_push_interval(),
+            probe_interval_seconds: default_probe_interval(),
+            suspect_after_seconds: default_suspect_after(),
+            offline_after_seconds: default_offline_after(),
+            act_deadline_seconds: default_act_deadline(),
+            power: PowerConfig::default(),
+            log_level: default_log_level(),
+            log_format: LogFormat::default(),
+        }
+    }
+
     /// Reads and checks the configuration in `path`.
     ///
     /// # Errors
@@ -135,9 +157,10 @@ impl Config {
             );
         }
         ensure!(
-            self.probe_interval_seconds.get() < self.suspect_after_seconds.get()
-                && self.suspect_after_seconds.get() < self.offline_after_seconds.get(),
-            "probe_interval_seconds < suspect_after_seconds < offline_after_seconds does not hold"
+            self.probe_interval_seconds.get() * 2 <= self.suspect_after_seconds.get()
+                && self.suspect_after_seconds < self.offline_after_seconds,
+            "probe_interval_seconds must be at most half of suspect_after_seconds, \
+             and suspect_after_seconds less than offline_after_seconds"
         );
         self.power.check()
     }

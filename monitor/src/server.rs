@@ -3,7 +3,7 @@
 use crate::{
     act::Acts,
     board::Board,
-    collect::{Membership, Prober},
+    collect::{Looks, Membership, Prober},
     config::Config,
     database,
     figures::Figures,
@@ -143,7 +143,8 @@ impl Parts {
 
     /// Starts every worker; gives the service that stands on them.
     fn start(self, identity: &Identity, workers: &TaskTracker, stop: &CancellationToken) -> MonitorService {
-        let Self { config, board, membership, timeline, pusher, .. } = self;
+        let Self { config, board, membership, timeline, metrics, pusher } = self;
+        let looks = Looks::register(&metrics);
         let (changes, inbox) = mpsc::channel(CHANGES_WAITING_MAX);
         let every = config.probe_interval_seconds.get();
         workers.spawn(Recorder::new(timeline.clone(), inbox).run(stop.clone()));
@@ -151,9 +152,10 @@ impl Parts {
             Arc::clone(&board),
             every,
             changes.clone(),
+            looks.clone(),
             stop.clone(),
         ));
-        workers.spawn(Prober::new(identity.clone()).run(Arc::clone(&board), every, stop.clone()));
+        workers.spawn(Prober::new(identity.clone(), looks).run(Arc::clone(&board), every, stop.clone()));
         workers.spawn(judge(Arc::clone(&board), changes, stop.clone()));
         if let Some(pusher) = pusher {
             workers.spawn(pusher.run(stop.clone()));

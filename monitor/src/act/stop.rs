@@ -114,7 +114,8 @@ impl Acts {
     /// Takes the stop back: the node goes on as it was.
     async fn give_up(&self, hold: &Hold, node: &NodeView, order: &Order, why: &str) -> ActResponse {
         let cause = format!("the stop failed: {why}");
-        let told = self.tell(hold, Intent::Up, &cause).await;
+        let intent = if node.intent == Intent::Draining { Intent::Draining } else { Intent::Up };
+        let told = self.tell(hold, intent, &cause).await;
         if self.board.node(node.id).is_some_and(|now| now.state == NodeState::Stopping) {
             self.move_on(hold, node.state, &cause, order).await;
         }

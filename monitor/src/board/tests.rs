@@ -1,4 +1,5 @@
 use super::*;
+use crate::state::ProbeFailure;
 use asterism_proto::index::NodeView as WireNode;
 
 const LIMITS: Limits =
@@ -65,13 +66,32 @@ fn a_restart_of_the_index_server_is_no_transition() {
 }
 
 #[test]
-fn silence_grows_between_answers() {
+fn a_silent_node_goes_down() {
     let board = Board::new(LIMITS, Remembered::new());
     let now = Instant::now();
-    board.learn(answer(vec![wire(1, Some(0.2), Intent::Up)]), now);
+    let judge = |age: f64| {
+        let at = now + Duration::from_secs_f64(age);
+        board.learn(answer(vec![wire(1, Some(age), Intent::Up)]), at);
+        steps(&board.judge(at + Duration::from_millis(200)))
+    };
+    assert_eq!(judge(0.1), ["n1: joining->online"]);
+    assert_eq!(judge(2.2), [""; 0]);
+    assert_eq!(judge(2.4), ["n1: online->suspect"]);
+    assert_eq!(judge(4.9), ["n1: suspect->offline"]);
+}
+
+#[test]
+fn an_overdue_answer_is_no_silence_of_the_nodes() {
+    let board = Board::new(LIMITS, Remembered::new());
+    let now = Instant::now();
+    board.learn(answer(vec![wire(1, Some(0.9), Intent::Up), wire(2, Some(0.9), Intent::Up)]), now);
     board.judge(now);
-    assert_eq!(steps(&board.judge(now + Duration::from_secs(3))), ["n1: online->suspect"]);
-    assert_eq!(steps(&board.judge(now + Duration::from_secs(6))), ["n1: suspect->offline"]);
+    board.probed(id(1), now, Ok(()));
+    for tenths in 0..100 {
+        assert_eq!(board.judge(now + Duration::from_millis(tenths * 100)), []);
+    }
+    board.probed(id(2), now + Duration::from_secs(1), Err((ProbeFailure::Timeout, "no answer".into())));
+    assert_eq!(steps(&board.judge(now + Duration::from_secs(7))), ["n2: online->offline"]);
 }
 
 #[test]

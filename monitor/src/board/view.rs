@@ -67,7 +67,7 @@ impl Board {
     /// All nodes, in the order of their names.
     pub fn nodes(&self) -> Vec<NodeView> {
         let (inner, now) = (self.inner(), Instant::now());
-        let blind = inner.blind();
+        let blind = inner.blind(self.limits, now);
         let mut nodes: Vec<_> = inner.nodes.iter().map(|(id, node)| view(*id, node, blind, now)).collect();
         nodes.sort_by(|one, other| one.name.cmp(&other.name));
         nodes
@@ -76,7 +76,7 @@ impl Board {
     /// One node.
     pub fn node(&self, id: NodeId) -> Option<NodeView> {
         let (inner, now) = (self.inner(), Instant::now());
-        inner.nodes.get(&id).map(|node| view(id, node, inner.blind(), now))
+        inner.nodes.get(&id).map(|node| view(id, node, inner.blind(self.limits, now), now))
     }
 
     /// The placement groups, as the index-server counted them last.

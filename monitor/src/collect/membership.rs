@@ -1,6 +1,10 @@
 //! The index-servers: who belongs to the cluster, who was heard of when, and whether a node may stop.
 
-use crate::board::Board;
+use super::Looks;
+use crate::{
+    board::{Board, Change},
+    text::one_line,
+};
 use asterism_proto::{
     NodeId, Role,
     index::{
@@ -20,13 +24,20 @@ use std::{
     },
     time::{Duration, Instant},
 };
-use tokio::time::timeout;
+use tokio::{
+    sync::mpsc,
+    time::{MissedTickBehavior, timeout},
+};
+use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status, transport::Channel};
 
 const NODES_DEADLINE: Duration = Duration::from_secs(2);
 /// The proof counts every group; it is fast, but the database may be busy.
 const PROOF_DEADLINE: Duration = Duration::from_secs(10);
 const INTENT_DEADLINE: Duration = Duration::from_secs(5);
+
+/// What a peer says of its own failure is cut to this length.
+const SENTENCE_CHARS_MAX: usize = 300;
 
 type Client = MembershipClient<Channel>;
 type Asking<T> = BoxFuture<'static, Result<tonic::Response<T>, Status>>;
@@ -127,7 +138,7 @@ impl Membership {
                     return Ok(answer.into_inner());
                 }
                 Ok(Err(status)) if answered(&status) => {
-                    return Err(AskError::Refused(status.message().to_owned()));
+                    return Err(AskError::Refused(one_line(status.message(), SENTENCE_CHARS_MAX)));
                 }
                 Ok(Err(status)) => reasons.push(format!("{address}: {}", describe(&status))),
                 Err(_) => reasons.push(format!("{address}: no answer within {} s", deadline.as_secs())),
@@ -141,18 +152,24 @@ impl Membership {
         self: Arc<Self>,
         board: Arc<Board>,
         interval: Duration,
-        changes: tokio::sync::mpsc::Sender<Vec<crate::board::Change>>,
-        stop: tokio_util::sync::CancellationToken,
+        changes: mpsc::Sender<Vec<Change>>,
+        looks: Looks,
+        stop: CancellationToken,
     ) {
         let mut ticks = tokio::time::interval(interval);
-        ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         while !stop.is_cancelled() {
             tokio::select! {
                 _ = ticks.tick() => {}
                 () = stop.cancelled() => return,
             }
             let asked = Instant::now();
-            match self.nodes().await {
+            let answer = tokio::select! {
+                answer = self.nodes() => answer,
+                () = stop.cancelled() => return,
+            };
+            looks.count("membership", answer.is_ok());
+            match answer {
                 Ok(answer) => {
                     let changed = board.learn(answer, asked);
                     if !changed.is_empty() && changes.send(changed).await.is_err() {
@@ -181,5 +198,5 @@ pub(super) fn describe(status: &Status) -> String {
         }
         source = error.source();
     }
-    text
+    one_line(&text, SENTENCE_CHARS_MAX)
 }

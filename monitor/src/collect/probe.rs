@@ -1,6 +1,6 @@
 //! The monitor's own look at every node: one small gRPC call, whatever the index-server says.
 
-use super::membership::describe;
+use super::{Looks, membership::describe};
 use crate::{
     board::{Board, ProbeResult},
     state::ProbeFailure,
@@ -33,13 +33,14 @@ const AT_ONCE_MAX: usize = 256;
 /// Probes every node of the board; keeps one connection to each.
 pub struct Prober {
     identity: Identity,
+    looks: Looks,
     channels: HashMap<NodeId, (String, Channel)>,
 }
 
 impl Prober {
     /// A prober that shows `identity`.
-    pub fn new(identity: Identity) -> Self {
-        Self { identity, channels: HashMap::new() }
+    pub fn new(identity: Identity, looks: Looks) -> Self {
+        Self { identity, looks, channels: HashMap::new() }
     }
 
     /// Probes every `every`, until `stop`.
@@ -63,13 +64,14 @@ impl Prober {
         self.channels
             .retain(|id, (old, _)| addresses.iter().any(|(known, address)| known == id && address == old));
         let probes = addresses.into_iter().map(|(id, address)| {
-            let channel = self.channel(id, &address);
+            let (channel, looks) = (self.channel(id, &address), self.looks.clone());
             async move {
                 let began = Instant::now();
                 let result = match channel {
                     Ok(channel) => probe(id, channel).await,
                     Err(error) => Err((ProbeFailure::Other, error.to_string())),
                 };
+                looks.count("probe", result.is_ok());
                 board.probed(id, began, result);
             }
         });

@@ -126,7 +126,7 @@ async fn a_driver_that_lies_is_found_out() {
         &monitor.act(node, Verb::Stop).await,
         Outcome::Failed,
         "online",
-        "still gives signs of life after 4 s",
+        "still gives signs of life after 6 s",
     );
     assert_eq!(bed.index.intent(node.id), Intent::Up);
 }

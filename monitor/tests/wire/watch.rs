@@ -11,7 +11,7 @@ async fn a_dead_node_is_offline_and_comes_back() {
     bed.nodes[0].kill().await;
     monitor.wait_for("n1", "offline").await;
     assert_eq!(monitor.state("n2").await, "online");
-    let cause = monitor.timeline().await.pop().unwrap().cause;
+    let cause = monitor.cause("n1", "offline").await;
     assert!(cause.contains("the process is dead"), "{cause}");
     bed.nodes[0].start().await;
     monitor.wait_for("n1", "online").await;
@@ -23,7 +23,7 @@ async fn a_hanging_node_is_told_from_a_dead_one() {
     let monitor = bed.monitor().await;
     bed.nodes[0].hangs.store(true, Ordering::Relaxed);
     monitor.wait_for("n1", "offline").await;
-    let cause = monitor.timeline().await.pop().unwrap().cause;
+    let cause = monitor.cause("n1", "offline").await;
     assert!(cause.contains("no answer in time"), "{cause}");
 }
 
@@ -33,7 +33,7 @@ async fn a_node_that_only_the_index_server_misses_is_suspect() {
     let monitor = bed.monitor().await;
     bed.nodes[0].mute.store(true, Ordering::Relaxed);
     monitor.wait_for("n1", "suspect").await;
-    let cause = monitor.timeline().await.pop().unwrap().cause;
+    let cause = monitor.cause("n1", "suspect").await;
     assert!(cause.contains("but it answers the monitor's probe"), "{cause}");
 }
 
@@ -45,7 +45,7 @@ async fn a_node_that_only_the_monitor_misses_is_suspect() {
     // Its address leads nowhere from here, and its heartbeats go on.
     bed.index.members().nodes.get_mut(&id).unwrap().address = "127.0.0.1:1".into();
     monitor.wait_for("n1", "suspect").await;
-    let cause = monitor.timeline().await.pop().unwrap().cause;
+    let cause = monitor.cause("n1", "suspect").await;
     assert!(cause.contains("unreachable from the monitor"), "{cause}");
 }
 

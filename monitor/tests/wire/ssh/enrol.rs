@@ -1,6 +1,6 @@
 //! Pinning a host's key.
 
-use crate::sshd::{Sshd, make_key};
+use super::sshd::{Sshd, make_key};
 use asterism_monitor::power::{
     Answer, Verb,
     enrol::{self, Standing},

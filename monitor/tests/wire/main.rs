@@ -1,4 +1,5 @@
-//! A whole monitor against an index-server and storage nodes that speak the real protocol over mutual TLS on loopback.
+//! A whole monitor on real wires: mutual TLS to an index-server and to storage nodes that speak the real protocol,
+//! a real sshd, and HTTP.
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up has failed")]
 
@@ -9,5 +10,6 @@ mod left_overs;
 mod node;
 mod pages;
 mod push;
+mod ssh;
 mod supervisor;
 mod watch;

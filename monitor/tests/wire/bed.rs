@@ -93,8 +93,8 @@ impl Bed {
         let path = self.dir.path().join("monitor.toml");
         let text = format!(
             "listen = '127.0.0.1:0'\nhttp_listen = '127.0.0.1:0'\ndata_dir = '{}'\nidentity_dir = '{}'\n\
-             index_servers = ['{}']\nprobe_interval_seconds = 0.1\nsuspect_after_seconds = 0.8\n\
-             offline_after_seconds = 1.6\nact_deadline_seconds = 4\n{more}\n\
+             index_servers = ['{}']\nprobe_interval_seconds = 0.1\nsuspect_after_seconds = 1.2\n\
+             offline_after_seconds = 2.4\nact_deadline_seconds = 6\n{more}\n\
              [power]\ndriver = 'local'\n[power.local]\nsocket = '{}'\ntimeout_seconds = 5\n",
             self.data_dir().display(),
             identity.display(),
@@ -194,6 +194,19 @@ impl Running {
     pub(crate) async fn steps(&self, name: &str) -> Vec<String> {
         let rows = self.timeline().await.into_iter().filter(|row| row.subject == name);
         rows.map(|row| format!("{} -> {}", row.from, row.to)).collect()
+    }
+
+    /// Why `name` last came into `state`, as the log has it; it is written a moment after the state is seen.
+    pub(crate) async fn cause(&self, name: &str, state: &str) -> String {
+        let mut cause = None;
+        eventually(&format!("{name} -> {state} is written down"), async || {
+            let rows = self.timeline().await.into_iter();
+            cause =
+                rows.filter(|row| row.subject == name && row.to == state).map(|row| row.cause).next_back();
+            cause.is_some()
+        })
+        .await;
+        cause.unwrap()
     }
 
     pub(crate) async fn act(&self, node: &FakeNode, verb: Verb) -> ActResponse {

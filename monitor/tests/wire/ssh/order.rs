@@ -1,6 +1,6 @@
 //! The forced command: by hand, and through the real server.
 
-use crate::sshd::{Sshd, asterism_power, check_error, set_mode};
+use super::sshd::{Sshd, asterism_power, check_error, set_mode};
 use asterism_monitor::power::{Answer, Verb};
 use std::{
     io::{Read, Write},

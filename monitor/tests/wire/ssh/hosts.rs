@@ -1,6 +1,6 @@
 //! Proving the host.
 
-use crate::sshd::{Sshd, check_error, make_key, run, set_mode};
+use super::sshd::{Sshd, check_error, make_key, run, set_mode};
 use asterism_monitor::power::{Answer, SshTarget, Verb};
 use std::process::Command;
 

@@ -1,6 +1,6 @@
 //! Hosts that hang, flood and fail.
 
-use crate::sshd::{Sshd, check_error, run};
+use super::sshd::{Sshd, check_error, run};
 use asterism_monitor::power::{Answer, SshTarget, Verb};
 use std::time::{Duration, Instant};
 use tokio::{

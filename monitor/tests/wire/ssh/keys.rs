@@ -1,6 +1,6 @@
 //! Proving ourselves.
 
-use crate::sshd::{Sshd, check_error, make_key, run, set_mode};
+use super::sshd::{Sshd, check_error, make_key, run, set_mode};
 use asterism_monitor::power::{Answer, SshTarget, Verb};
 
 fn with_key(server: &Sshd, name: &str) -> SshTarget {
