@@ -121,7 +121,7 @@ impl Workers {
         tracker.spawn(repeat(deletion, Arc::default(), LOOK_EVERY, stop.clone(), async move || worker.pass().await));
         let worker = Trash { catalog: catalog.clone(), kept: self.trash_kept, state: trash.clone() };
         tracker.spawn(repeat(trash, Arc::default(), TRASH_EVERY, stop.clone(), async move || worker.pass().await));
-        let worker = Projection { catalog, graph: Arc::clone(&self.graph), state: graph.clone() };
+        let worker = Projection::new(catalog, Arc::clone(&self.graph), graph.clone());
         let woken = Arc::clone(&self.projecting);
         tracker.spawn(repeat(graph, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
         let events = self.events.clone();
