@@ -3,14 +3,14 @@
 use anyhow::{Context, ensure};
 use asterism_proto::NodeName;
 use asterism_service::logging::LogFormat;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use std::{net::SocketAddr, path::PathBuf};
 
 /// More index-servers than a cluster would run.
 const INDEX_SERVERS_MAX: usize = 64;
 
 /// One storage node's configuration, as it stands in its TOML file.
-#[derive(Clone, Debug, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
     /// What people call the node: a DNS label, unique in the cluster.

@@ -118,7 +118,9 @@ impl NodeProcess {
             tracing::warn!("shards were still being sent when the time to finish them ran out");
         }
         attended?;
-        served
+        served?;
+        tracing::info!("storage node stopped");
+        Ok(())
     }
 
     fn introduction(&self) -> anyhow::Result<Introduction> {

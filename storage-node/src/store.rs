@@ -155,13 +155,17 @@ impl Store {
         self.shared.index.totals().shard_bytes
     }
 
-    /// Proves that a file can be made.
+    /// Proves that a file can be made, and that nothing failed which only a restart sets right.
     ///
     /// # Errors
-    /// It cannot.
+    /// A sentence for who looks after the node.
     pub async fn try_write(&self) -> Result<(), ShardError> {
-        let made = self.blocking(|shared| Temporary::create(shared.directory.clone()).map(drop)).await?;
-        made.map_err(|errno| error::disk("make a file", errno))
+        self.blocking(|shared| {
+            shared.all_synced()?;
+            let made = Temporary::create(shared.directory.clone()).map(drop);
+            made.map_err(|errno| error::disk("make a file", errno))
+        })
+        .await?
     }
 
     /// Runs `work` where it may block, when there is a place.

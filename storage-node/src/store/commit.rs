@@ -85,10 +85,7 @@ impl Shared {
     fn name(&self, temporary: Temporary, shard: Shard) -> Result<OwnedFd, ShardError> {
         let key = shard.key();
         let bucket = self.open_bucket(bucket_of(key))?;
-        let guard = self.lock(bucket_of(key));
-        if guard.sync_failed {
-            return Err(error(ShardErrorKind::Io, "the shard's directory could not be synced"));
-        }
+        let _guard = self.lock_synced(bucket_of(key))?;
         self.refuse_stale(shard.epoch())?;
         if self.index.get(key).is_some() {
             match self.existing(&temporary, shard)? {
@@ -152,7 +149,8 @@ impl Shared {
         let touched: BTreeSet<u8> = keys
             .iter()
             .zip(&outcomes)
-            .filter(|(_, outcome)| **outcome == Deleted::Removed)
+            // Absent ones too: another call may have removed them just now and not yet synced.
+            .filter(|(_, outcome)| **outcome != Deleted::Failed)
             .map(|(key, _)| bucket_of(*key))
             .collect();
         for bucket in touched {
@@ -169,7 +167,7 @@ impl Shared {
     fn unlink(&self, key: ShardKey) -> Deleted {
         let bucket = bucket_of(key);
         let removed = self.open_bucket(bucket).and_then(|fd| {
-            let _guard = self.lock(bucket);
+            let _guard = self.lock_synced(bucket)?;
             match super::directory::remove(fd.as_fd(), &file_name(key)) {
                 Ok(()) | Err(Errno::NOENT) => Ok(self.index.remove(key)),
                 Err(errno) => Err(disk("remove a shard", errno)),
@@ -214,11 +212,29 @@ impl Shared {
         self.buckets[usize::from(bucket)].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// The lock of a bucket whose names are known to be what the disk holds.
+    fn lock_synced(&self, bucket: u8) -> Result<MutexGuard<'_, Bucket>, ShardError> {
+        let guard = self.lock(bucket);
+        if guard.sync_failed {
+            let message =
+                "a directory of shards could not be synced; it takes no change until the node restarts";
+            return Err(error(ShardErrorKind::Io, message));
+        }
+        Ok(guard)
+    }
+
+    /// Fails if a bucket takes no change any more.
+    pub(super) fn all_synced(&self) -> Result<(), ShardError> {
+        (0..=u8::MAX).try_for_each(|bucket| self.lock_synced(bucket).map(drop))
+    }
+
     fn sync_bucket(&self, bucket: u8, fd: &OwnedFd) -> Result<(), ShardError> {
         self.timed_sync(|| rustix::fs::fsync(fd).map_err(io::Error::from)).map_err(|error| {
             self.lock(bucket).sync_failed = true;
             disk("sync a directory of shards", error)
-        })
+        })?;
+        // The kernel tells a failed write-back once: another's failure may have been ours.
+        self.lock_synced(bucket).map(drop)
     }
 
     fn timed_sync<T>(&self, sync: impl FnOnce() -> io::Result<T>) -> io::Result<T> {

@@ -71,7 +71,7 @@ impl Bed {
             index_servers: vec![NOWHERE.into()],
             join_token_file: self.path().join("token"),
             log_level: "info".into(),
-            log_format: LogFormat::Text,
+            log_format: LogFormat::Json,
         }
     }
 

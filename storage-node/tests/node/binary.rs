@@ -10,36 +10,50 @@ use asterism_service::grpc::{Target, channel};
 use asterism_storage_node::Config;
 use std::{
     fs,
-    net::{SocketAddr, TcpListener},
     path::{Path, PathBuf},
     process::{Child, Command, Output, Stdio},
 };
+use uuid::Uuid;
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_storage-node");
 
 /// A running program, killed when the test is over.
-pub(crate) struct Running(Child);
+pub(crate) struct Running {
+    child: Child,
+    log: PathBuf,
+}
+
+impl Running {
+    fn spawn(bed: &Bed, mut command: Command) -> Self {
+        let log = bed.path().join(format!("{}.log", Uuid::new_v4()));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(fs::File::create(&log).unwrap());
+        Self { child: command.spawn().unwrap(), log }
+    }
+
+    /// Where gRPC listens, once the program has said so.
+    async fn address(&self) -> String {
+        let said = || {
+            let log = fs::read_to_string(&self.log).unwrap();
+            let line = log.lines().find(|line| line.contains("storage node listening"))?;
+            let line: serde_json::Value = serde_json::from_str(line).ok()?;
+            Some(line["address"].as_str()?.to_owned())
+        };
+        eventually("the program says where it listens", async || said().is_some()).await;
+        said().unwrap()
+    }
+}
 
 impl Drop for Running {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 }
 
 pub(crate) fn write_config(bed: &Bed, config: &Config) -> PathBuf {
     let path = bed.path().join(format!("{}.toml", config.name));
-    let text = format!(
-        "name = '{}'\ndata_dir = '{}'\nlisten = '{}'\nidentity_dir = '{}'\nreserve_bytes = 0\n\
-         index_servers = ['{}']\njoin_token_file = '{}'\nmetrics_listen = '{}'\n",
-        config.name,
-        config.data_dir.display(),
-        config.listen,
-        config.identity_dir.display(),
-        config.index_servers[0],
-        config.join_token_file.display(),
-        config.metrics_listen
-    );
+    let text = toml::to_string(config).unwrap();
     fs::write(&path, text).unwrap();
     path
 }
@@ -48,37 +62,33 @@ fn run(arguments: &[&str]) -> Output {
     Command::new(PROGRAM).args(arguments).stdin(Stdio::null()).output().unwrap()
 }
 
-fn spawn(config: &Path) -> Running {
+fn spawn(bed: &Bed, config: &Path) -> Running {
     let mut command = Command::new(PROGRAM);
-    command.arg("--config").arg(config).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Running(command.spawn().unwrap())
-}
-
-pub(crate) fn free_port() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    command.arg("--config").arg(config);
+    Running::spawn(bed, command)
 }
 
 /// The program with a file system of its own, `bytes` large, over its directory; it is gone with the program.
 ///
 /// Needs root or the right to make user namespaces.
-pub(crate) fn spawn_on_tmpfs(config: &Path, directory: &Path, bytes: u64) -> Running {
+pub(crate) fn spawn_on_tmpfs(bed: &Bed, config: &Path, directory: &Path, bytes: u64) -> Running {
     let script = r#"mount -t tmpfs -o "size=$3,mode=700" none "$2" && exec "$0" --config "$1""#;
     let mut command = Command::new("unshare");
     command.args(["--user", "--map-root-user", "--mount", "sh", "-c", script, PROGRAM]);
     command.arg(config).arg(directory).arg(bytes.to_string());
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    Running(command.spawn().unwrap())
+    Running::spawn(bed, command)
 }
 
 /// The directory as the program sees it.
 pub(crate) fn seen_by(running: &Running, directory: &Path) -> PathBuf {
-    PathBuf::from(format!("/proc/{}/root{}", running.0.id(), directory.display()))
+    PathBuf::from(format!("/proc/{}/root{}", running.child.id(), directory.display()))
 }
 
 /// A connection that waits until the program answers.
-pub(crate) async fn connect(bed: &Bed, config: &Config) -> Client {
+pub(crate) async fn connect(bed: &Bed, running: &Running) -> Client {
     let identity = bed.identity(Role::IndexServer);
-    let client = Client::new(channel(&config.listen, &identity, Target::Any(Role::StorageNode)).unwrap());
+    let target = Target::Any(Role::StorageNode);
+    let client = Client::new(channel(&running.address().await, &identity, target).unwrap());
     eventually("the program answers", async || {
         client.clone().stat(asterism_proto::storage::StatRequest {}).await.is_ok()
     })
@@ -95,9 +105,9 @@ fn wrong_usage_is_2_and_a_wrong_configuration_is_1_with_one_line() {
     let config = write_config(&bed, &bed.config("n1"));
     let text = fs::read_to_string(&config).unwrap();
     for (spoiled, sentence) in [
-        (text.replace("name = 'n1'", "name = 'n1'\nlisen = 'x:1'"), "lisen"),
-        (text.replace("index_servers = ['127.0.0.1:1']", "index_servers = []"), "index_servers"),
-        (text.replace("token'", "no-token'"), "no-token"),
+        (format!("lisen = 'x:1'\n{text}"), "lisen"),
+        (text.replace("[\"127.0.0.1:1\"]", "[]"), "index_servers"),
+        (text.replace("token\"", "no-token\""), "no-token"),
         (text.replace("n1-identity", "no-identity"), "no-identity"),
     ] {
         assert_ne!(spoiled, text);
@@ -114,13 +124,12 @@ fn wrong_usage_is_2_and_a_wrong_configuration_is_1_with_one_line() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_killed_node_keeps_what_it_acknowledged_and_nothing_else() {
     let bed = Bed::new();
-    let mut config = bed.config("n1");
-    config.listen = free_port().to_string();
+    let config = bed.config("n1");
     let path = write_config(&bed, &config);
     let mut acknowledged = Vec::new();
     for round in 1..=5 {
-        let running = spawn(&path);
-        let client = connect(&bed, &config).await;
+        let running = spawn(&bed, &path);
+        let client = connect(&bed, &running).await;
         let samples: Vec<Sample> = (0..8).map(|_| Sample::small(bed.cluster())).collect();
         put_all(&client, &samples).await;
         acknowledged.extend(samples);
@@ -140,8 +149,8 @@ async fn a_killed_node_keeps_what_it_acknowledged_and_nothing_else() {
         let (shards, temporary, quarantine) = counts(&config.data_dir);
         assert_eq!((shards, temporary, quarantine), (8 * round, 1, round - 1));
     }
-    let _running = spawn(&path);
-    let client = connect(&bed, &config).await;
+    let running = spawn(&bed, &path);
+    let client = connect(&bed, &running).await;
     for sample in &acknowledged {
         assert_stored(&client, sample).await;
     }
@@ -151,11 +160,10 @@ async fn a_killed_node_keeps_what_it_acknowledged_and_nothing_else() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_stopped_node_ends_well_and_a_second_one_is_refused() {
     let bed = Bed::new();
-    let mut config = bed.config("n1");
-    config.listen = free_port().to_string();
+    let config = bed.config("n1");
     let path = write_config(&bed, &config);
-    let mut running = spawn(&path);
-    connect(&bed, &config).await;
+    let mut running = spawn(&bed, &path);
+    connect(&bed, &running).await;
     let second = run(&["--config", path.to_str().unwrap()]);
     let error = String::from_utf8(second.stderr).unwrap();
     assert_eq!(second.status.code(), Some(1));
@@ -165,9 +173,9 @@ async fn a_stopped_node_ends_well_and_a_second_one_is_refused() {
         Some(1),
         "not while it runs"
     );
-    let id = running.0.id().to_string();
+    let id = running.child.id().to_string();
     assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
-    assert!(running.0.wait().unwrap().success());
+    assert!(running.child.wait().unwrap().success());
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -2,7 +2,7 @@
 
 use crate::{
     bed::{Bed, counts},
-    binary::{connect, free_port, seen_by, spawn_on_tmpfs, write_config},
+    binary::{connect, seen_by, spawn_on_tmpfs, write_config},
     sample::{Sample, assert_stored, delete, put, put_all},
 };
 use asterism_erasure::Policy;
@@ -94,11 +94,11 @@ async fn the_reserve_is_kept_and_deletes_still_work() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_system_that_runs_full_under_many_writers_loses_nothing() {
     let bed = Bed::new();
-    let mut config = bed.config("n1");
-    config.listen = free_port().to_string();
+    let config = bed.config("n1");
     std::fs::create_dir(&config.data_dir).unwrap();
-    let running = spawn_on_tmpfs(&write_config(&bed, &config), &config.data_dir, 24 * MEBIBYTE);
-    let client = connect(&bed, &config).await;
+    let path = write_config(&bed, &config);
+    let running = spawn_on_tmpfs(&bed, &path, &config.data_dir, 24 * MEBIBYTE);
+    let client = connect(&bed, &running).await;
     let directory = seen_by(&running, &config.data_dir);
     let mut stored = Vec::new();
     // Twice: what the first round took is deleted while the disk is full, and there is room again without a restart.
