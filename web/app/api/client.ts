@@ -8,10 +8,15 @@ export class ApiError extends Error {
   readonly problem: Problem;
 
   constructor(problem: Problem) {
-    super(problem.detail || problem.title);
+    super(sentence(problem.detail || problem.title));
     this.name = 'ApiError';
     this.problem = problem;
   }
+}
+
+/** Details are written to stand within a line; here they stand alone. */
+function sentence(detail: string): string {
+  return detail.charAt(0).toUpperCase() + detail.slice(1);
 }
 
 /** The server did not answer. */

@@ -7,7 +7,7 @@ import { request, send } from '../api/client';
 import { keys } from '../api/keys';
 import { url } from '../api/paths';
 import type { Tagging } from '../api/types';
-import { tagRefTo } from '../search/kinds';
+import { byInterest, tagRefTo } from '../search/kinds';
 import { tagTerm } from '../search/language';
 import { useMay } from '../session/useSession';
 import { text } from '../text';
@@ -34,7 +34,7 @@ export function FileTags({ path, tags, onTag }: Props) {
       <h3 className={classes.heading}>{text.detail.tags}</h3>
       {tags.length === 0 && <p className={classes.none}>{text.detail.noTags}</p>}
       <ul className={classes.tags}>
-        {tags.map((tag) => (
+        {byInterest(tags).map((tag) => (
           <li
             key={`${tag.kind}:${tag.name}:${tag.source}`}
             className={classes.tag}
@@ -78,10 +78,11 @@ export function FileTags({ path, tags, onTag }: Props) {
 }
 
 function why(tag: Tagging): string {
+  const byHand = tag.kind === 'user' && !tag.evidence;
   const parts = [
-    tag.evidence && text.detail.why(tag.evidence),
-    tag.kind === 'user' ? '' : text.detail.by(tag.source, tag.version),
+    byHand ? text.detail.byHand : tag.evidence,
     tag.score < 1 ? text.detail.score(formatPercent(tag.score)) : '',
+    tag.kind === 'user' ? '' : text.detail.by(tag.source, tag.version),
     tag.state === 'rejected' ? text.detail.rejected : '',
     tag.state === 'confirmed' && tag.kind !== 'user' ? text.detail.confirmed : '',
   ];

@@ -35,7 +35,7 @@ export function ClusterSummary({ cluster }: { cluster: Cluster }) {
           label={summary.capacity}
           used={used}
           total={cluster.capacity_bytes}
-          caption={summary.capacityValue(formatBytes(used), formatBytes(cluster.capacity_bytes))}
+          caption={text.nodes.room(formatBytes(cluster.free_bytes), formatBytes(cluster.capacity_bytes))}
         />
         <Margins cluster={cluster} />
         <Facts facts={[[summary.short, formatCount(cluster.short_extents)]]} />

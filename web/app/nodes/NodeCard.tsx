@@ -46,9 +46,9 @@ export function NodeCard({ node, mayAct, waking, onStop, onWake }: Props) {
       </header>
       <Meter
         label={text.nodes.summary.capacity}
-        used={node.used_bytes}
+        used={node.capacity_bytes - node.free_bytes}
         total={node.capacity_bytes}
-        caption={text.nodes.used(formatBytes(node.used_bytes), formatBytes(node.capacity_bytes))}
+        caption={text.nodes.room(formatBytes(node.free_bytes), formatBytes(node.capacity_bytes))}
       />
       <div className={classes.foot}>
         <dl className={`${classes.facts} figures`}>
@@ -102,7 +102,7 @@ function PowerButton({ node, waking, onStop, onWake }: Omit<Props, 'mayAct'>) {
 function factsOf(node: StorageNode, away: boolean): [name: string, value: string][] {
   const live = (value: string) => (away ? text.nodes.none : value);
   return [
-    [text.nodes.shards, formatCount(node.shards)],
+    [text.nodes.shards, text.nodes.shardsValue(formatCount(node.shards), formatBytes(node.used_bytes))],
     [text.nodes.load, live(text.nodes.loadValue(node.load1.toFixed(2), node.cores))],
     [text.nodes.memory, live(formatBytes(node.resident_bytes))],
     [

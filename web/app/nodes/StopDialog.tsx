@@ -98,11 +98,11 @@ function titleOf(act: Act, afterTheFact: boolean): string {
 
 function factsOf(act: Act): [name: string, value: string][] {
   const facts: [string, string][] = [
-    [text.stop.counted, formatCount(act.groups_counted)],
     [text.stop.below, formatCount(act.groups_below_floor)],
     [text.stop.worst, String(act.worst_margin)],
     [text.stop.filesTouched, formatCount(act.files_touched)],
   ];
+  if (act.groups_counted > 0) facts.unshift([text.stop.counted, formatCount(act.groups_counted)]);
   if (act.owners.length > 0) facts.push([text.stop.owners, act.owners.join(', ')]);
   if (act.tags.length > 0) facts.push([text.stop.tags, act.tags.join(', ')]);
   return facts;

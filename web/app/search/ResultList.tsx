@@ -1,7 +1,7 @@
 import { Button } from '@mantine/core';
 import { IconSearchOff } from '@tabler/icons-react';
 import { memo } from 'react';
-import type { File, Tagging } from '../api/types';
+import type { File } from '../api/types';
 import { parentOf } from '../files/path';
 import { text } from '../text';
 import { Empty } from '../ui/Empty';
@@ -9,7 +9,7 @@ import { FileIcon } from '../ui/FileIcon';
 import { formatBytes } from '../ui/format';
 import { Survives } from '../ui/Survives';
 import { Tag } from '../ui/Tag';
-import type { TagRef } from './kinds';
+import { byInterest, type TagRef } from './kinds';
 import classes from './ResultList.module.css';
 
 const TAGS_SHOWN = 4;
@@ -56,7 +56,7 @@ interface ResultProps {
 
 const Result = memo(function Result({ file, chosen, onOpen, onTag }: ResultProps) {
   const tags = (file.tags ?? []).filter((tag) => tag.state !== 'rejected');
-  const shown = strongest(tags);
+  const shown = byInterest(tags).slice(0, TAGS_SHOWN);
   return (
     <li
       className={classes.result}
@@ -88,10 +88,3 @@ const Result = memo(function Result({ file, chosen, onOpen, onTag }: ResultProps
     </li>
   );
 });
-
-/** What people and content say of a file tells more than its format does. */
-function strongest(tags: readonly Tagging[]): Tagging[] {
-  const rank = ['user', 'keyword', 'person', 'place', 'camera', 'type', 'date', 'language', 'format'];
-  const rankOf = (tag: Tagging) => (rank.indexOf(tag.kind) + rank.length + 1) % (rank.length + 1);
-  return [...tags].sort((a, b) => rankOf(a) - rankOf(b) || b.score - a.score).slice(0, TAGS_SHOWN);
-}

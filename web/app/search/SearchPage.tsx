@@ -1,6 +1,8 @@
-import { SegmentedControl } from '@mantine/core';
+import { Alert, SegmentedControl } from '@mantine/core';
+import { IconZoomQuestion } from '@tabler/icons-react';
 import { keepPreviousData, useInfiniteQuery, useQuery } from '@tanstack/react-query';
 import { getRouteApi } from '@tanstack/react-router';
+import { hasCode } from '../api/client';
 import { graphQuery, searchQuery } from '../api/queries';
 import { FileDetail } from '../detail/FileDetail';
 import { useWide } from '../shell/useWide';
@@ -50,6 +52,19 @@ function Results({ q }: { q: string }) {
   const openTag = (chosen: TagRef) => navigate({ search: { q, ...view, tag: tagRefTo(chosen) } });
   const close = () => navigate({ search: { q, ...view } });
 
+  if (hasCode(list.error, 'invalid_query')) {
+    return (
+      <Alert
+        color="yellow"
+        variant="light"
+        m="md"
+        icon={<IconZoomQuestion size={18} />}
+        title={text.search.unreadable}
+      >
+        {list.error.message}
+      </Alert>
+    );
+  }
   if (list.isError && !found) return <Failure error={list.error} onRetry={list.refetch} />;
   return (
     <>

@@ -13,6 +13,8 @@ import { colorOfKind, type TagRef, tagRefTo } from './kinds';
 import { tagTerm } from './language';
 import classes from './TagDetail.module.css';
 
+const RELATED_SHOWN = 24;
+
 interface Props {
   tag: TagRef;
   onClose: () => void;
@@ -75,7 +77,7 @@ function Related({ tag, onTag }: Pick<Props, 'tag' | 'onTag'>) {
       {!data && !error && <Rows count={2} height={14} />}
       {data?.length === 0 && <p className={classes.none}>{text.tag.noRelated}</p>}
       <div className={classes.related}>
-        {data?.map((related) => (
+        {data?.slice(0, RELATED_SHOWN).map((related) => (
           <Tag
             key={tagRefTo(related)}
             name={related.name}
