@@ -111,7 +111,8 @@ mod tests {
 
     #[test]
     fn nothing_outside_the_page_is_served() {
-        for path in ["", "/", "..", "../Cargo.toml", "/etc/passwd", "assets", "//index.html", "index.html\0"] {
+        for path in ["", "/", "..", "../Cargo.toml", "/etc/passwd", "assets", "//index.html", "index.html\0"]
+        {
             assert!(asset(path).is_none(), "{path:?}");
         }
     }
