@@ -4,7 +4,7 @@ use crate::cluster::Cluster;
 use crate::ledger::Ledger;
 use crate::samples::{self, Kind, Sample};
 use crate::wait::until;
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -58,7 +58,13 @@ pub async fn find_by_tag(cluster: &Cluster, samples: &[Sample]) -> anyhow::Resul
     };
     let expect = async |query: &str, expected: BTreeSet<String>| {
         let found = found(cluster, query).await?;
-        ensure!(found == expected, "{query}: expected {expected:?}, found {found:?}");
+        let missing: Vec<_> = expected.difference(&found).collect();
+        let wrong: Vec<_> = found.difference(&expected).collect();
+        let said = async |name: &&String| cluster.cli(&["tag", "ls", &format!("{LIBRARY}/{name}")]).await;
+        if let Some(name) = missing.first().or(wrong.first()) {
+            let tags = said(name).await?.message();
+            bail!("{query}: missing {missing:?}, wrong {wrong:?}; {name}:\n{tags}\n{}", cluster.log_tail());
+        }
         anyhow::Ok(())
     };
     expect("type:image AND tag:jpeg", of_kind(Kind::Jpeg)).await?;
