@@ -10,7 +10,7 @@ CREATE TABLE IF NOT EXISTS users (
     role VARCHAR(32) NOT NULL,
     password_hash VARCHAR(255) NOT NULL,
     created_ms BIGINT NOT NULL
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS credentials (
     id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS credentials (
     expires_ms BIGINT,
     KEY credentials_of_user (user_name),
     FOREIGN KEY (user_name) REFERENCES users (name)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS contents (
     id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -30,7 +30,7 @@ CREATE TABLE IF NOT EXISTS contents (
     blake3 VARBINARY(32) NOT NULL,
     media_type VARBINARY(255) NOT NULL,
     created_ms BIGINT NOT NULL
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- kind: 0 folder, 1 file. parent: 0 in the root, -id in the trash. name_folded: the name without case, for search.
 CREATE TABLE IF NOT EXISTS entries (
@@ -49,7 +49,7 @@ CREATE TABLE IF NOT EXISTS entries (
     UNIQUE KEY entries_by_content (content),
     FOREIGN KEY (owner) REFERENCES users (name),
     FOREIGN KEY (content) REFERENCES contents (id)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS trash (
     id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -63,7 +63,7 @@ CREATE TABLE IF NOT EXISTS trash (
     KEY trash_of_owner (owner, id),
     KEY trash_by_age (trashed_ms),
     FOREIGN KEY (entry) REFERENCES entries (id)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS extents (
     id VARBINARY(16) NOT NULL PRIMARY KEY,
@@ -78,7 +78,7 @@ CREATE TABLE IF NOT EXISTS extents (
     UNIQUE KEY extents_of_content (content, seq),
     KEY extents_of_group (group_id, id),
     FOREIGN KEY (content) REFERENCES contents (id)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS short_shards (
     since_seq BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -86,7 +86,7 @@ CREATE TABLE IF NOT EXISTS short_shards (
     slot SMALLINT NOT NULL,
     UNIQUE KEY short_shards_of_extent (extent, slot),
     FOREIGN KEY (extent) REFERENCES extents (id)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS removals (
     id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
@@ -96,7 +96,7 @@ CREATE TABLE IF NOT EXISTS removals (
     created_ms BIGINT NOT NULL,
     UNIQUE KEY removals_of_shard (extent, slot, node),
     KEY removals_of_node (node, id)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS nodes (
     id CHAR(36) NOT NULL PRIMARY KEY,
@@ -107,12 +107,12 @@ CREATE TABLE IF NOT EXISTS nodes (
     capacity BIGINT NOT NULL,
     intent VARCHAR(32) NOT NULL,
     joined_ms BIGINT NOT NULL
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS placement_groups (
     id BIGINT NOT NULL PRIMARY KEY,
     width SMALLINT NOT NULL
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS group_members (
     group_id BIGINT NOT NULL,
@@ -122,7 +122,7 @@ CREATE TABLE IF NOT EXISTS group_members (
     KEY groups_of_node (node),
     FOREIGN KEY (group_id) REFERENCES placement_groups (id),
     FOREIGN KEY (node) REFERENCES nodes (id)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- scope: 0 the entry alone, 1 the entry and all below it.
 CREATE TABLE IF NOT EXISTS outbox (
@@ -135,14 +135,14 @@ CREATE TABLE IF NOT EXISTS outbox (
     not_before_ms BIGINT NOT NULL,
     last_error BLOB,
     KEY outbox_of_topic (topic, seq)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS tags (
     id BIGINT NOT NULL AUTO_INCREMENT PRIMARY KEY,
     kind VARCHAR(32) NOT NULL,
     name VARBINARY(255) NOT NULL,
     UNIQUE KEY tags_by_name (name, kind)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- state: 0 suggested, 1 confirmed, 2 rejected.
 CREATE TABLE IF NOT EXISTS taggings (
@@ -158,14 +158,14 @@ CREATE TABLE IF NOT EXISTS taggings (
     KEY taggings_of_tag (tag, entry),
     FOREIGN KEY (entry) REFERENCES entries (id),
     FOREIGN KEY (tag) REFERENCES tags (id)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS leases (
     name VARCHAR(64) NOT NULL PRIMARY KEY,
     holder VARCHAR(64) NOT NULL,
     epoch BIGINT NOT NULL,
     beat BIGINT NOT NULL
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 CREATE TABLE IF NOT EXISTS idempotency (
     user_name VARCHAR(64) NOT NULL,
@@ -175,7 +175,7 @@ CREATE TABLE IF NOT EXISTS idempotency (
     created_ms BIGINT NOT NULL,
     PRIMARY KEY (user_name, request_key),
     KEY idempotency_by_age (created_ms)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- One row per committed upload, in its own transaction: what tells a broken commit that happened from one that did not.
 CREATE TABLE IF NOT EXISTS operations (
@@ -183,4 +183,4 @@ CREATE TABLE IF NOT EXISTS operations (
     response_json MEDIUMBLOB NOT NULL,
     created_ms BIGINT NOT NULL,
     KEY operations_by_age (created_ms)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

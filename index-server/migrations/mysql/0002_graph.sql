@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS graph_files (
     path BLOB NOT NULL,
     size BIGINT NOT NULL,
     KEY graph_files_of_owner (owner)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- A tag is there as long as an edge leads to it. The owner of the file stands in the edge, so that counts read one index alone.
 CREATE TABLE IF NOT EXISTS graph_edges (
@@ -19,4 +19,4 @@ CREATE TABLE IF NOT EXISTS graph_edges (
     PRIMARY KEY (entry, kind, name),
     KEY graph_edges_of_owner (owner, name, kind, entry),
     KEY graph_edges_of_tag (name, kind, entry)
-) ENGINE=InnoDB DEFAULT CHARACTER SET ascii COLLATE ascii_bin;
+) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;

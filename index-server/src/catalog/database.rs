@@ -15,6 +15,8 @@ pub const CALL_DEADLINE: Duration = Duration::from_secs(20);
 pub(super) const ACQUIRE_DEADLINE: Duration = Duration::from_secs(10);
 /// A commit gets its own time: cut short, nobody knows whether it happened.
 const COMMIT_DEADLINE: Duration = Duration::from_secs(30);
+/// A health check that takes longer has failed.
+const PING_DEADLINE: Duration = Duration::from_secs(2);
 /// Deadlocks and lost races are rare; more in a row than this are a fault, not bad luck.
 const ATTEMPTS_MAX: u32 = 12;
 const _: () = assert!(ACQUIRE_DEADLINE.as_secs() < CALL_DEADLINE.as_secs());
@@ -173,6 +175,16 @@ impl Database {
                 Err(error)
             }
         }
+    }
+
+    /// Whether the database answers, soon enough for somebody who waits for it.
+    ///
+    /// # Errors
+    /// [`CatalogError::Unavailable`].
+    pub async fn ping(&self) -> Result<()> {
+        let ask = async { Ok(sqlx::query("SELECT 1").fetch_one(&self.inner.reads).await.map(drop)?) };
+        let late = CatalogError::Unavailable(Trouble::Deadline(PING_DEADLINE));
+        tokio::time::timeout(PING_DEADLINE, ask).await.unwrap_or(Err(late))
     }
 
     /// Closes all connections; calls that come later fail.

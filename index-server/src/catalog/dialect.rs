@@ -29,6 +29,14 @@ impl Dialect {
         }
     }
 
+    /// Follows a table that must be read by this index: neither database keeps good enough counts to choose by itself.
+    pub fn by_index(self, index: &str) -> String {
+        match self {
+            Self::Sqlite => format!(" INDEXED BY {index}"),
+            Self::MySql => format!(" FORCE INDEX ({index})"),
+        }
+    }
+
     /// Ends an `INSERT` that shall overwrite `columns` when the row with this `key` exists.
     pub fn or_set(self, key: &str, columns: &[&str]) -> String {
         let assign = |text: fn(&str) -> String| {

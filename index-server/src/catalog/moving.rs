@@ -62,7 +62,7 @@ async fn check_reach(tx: &mut Tx, owner: &UserName, top: i64, to: &LogicalPath) 
         "WITH RECURSIVE tree (id, depth, bytes) AS (\
            SELECT id, 0, 0 FROM entries WHERE id = ? \
            UNION ALL SELECT e.id, tree.depth + 1, tree.bytes + 1 + LENGTH(e.name) FROM tree \
-           JOIN entries e ON e.owner = ? AND e.parent = tree.id) \
+           CROSS JOIN entries e ON e.owner = ? AND e.parent = tree.id) \
          SELECT MAX(depth) AS depth, MAX(bytes) AS bytes FROM tree",
     )
     .bind(top)

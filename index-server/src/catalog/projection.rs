@@ -4,7 +4,7 @@ use super::{
     Catalog, CatalogError, Entry, EntryId, LogicalPath, PATH_DEPTH_MAX, Result, TagState, Tagging, Tx,
     UserName, page_limit,
     row::Columns,
-    tags,
+    taggings,
     tree::{ROOT, entry_by_id},
 };
 
@@ -84,7 +84,7 @@ async fn projection(tx: &mut Tx, id: EntryId) -> Result<Option<Projection>> {
     let Some(Entry { owner, path, content: Some(content), .. }) = reachable(tx, id).await? else {
         return Ok(None);
     };
-    let mut tags = tags::taggings(tx, &[id]).await?.remove(&id).unwrap_or_default();
+    let mut tags = taggings::taggings(tx, &[id]).await?.remove(&id).unwrap_or_default();
     tags.retain(|tagging| tagging.state != TagState::Rejected);
     let name = path.name().unwrap_or_default().to_owned();
     Ok(Some(Projection { entry: id, owner, name, path, size: content.size, tags }))
@@ -138,7 +138,7 @@ async fn files_below(
     let rows = sqlx::query(
         "WITH RECURSIVE tree (id, owner, kind) AS (\
            SELECT id, owner, kind FROM entries WHERE id = ? \
-           UNION ALL SELECT e.id, e.owner, e.kind FROM tree JOIN entries e ON e.owner = tree.owner AND e.parent = tree.id) \
+           UNION ALL SELECT e.id, e.owner, e.kind FROM tree CROSS JOIN entries e ON e.owner = tree.owner AND e.parent = tree.id) \
          SELECT id FROM tree WHERE kind = 1 AND id > ? ORDER BY id LIMIT ?",
     )
     .bind(folder.0)

@@ -73,7 +73,7 @@ async fn purge_below(tx: &mut Tx, trash: i64, top: i64, owner: &UserName, limit:
     let rows = sqlx::query(
         "WITH RECURSIVE tree (id, kind, content, depth) AS (\
            SELECT id, kind, content, 0 FROM entries WHERE id = ? \
-           UNION ALL SELECT e.id, e.kind, e.content, tree.depth + 1 FROM tree JOIN entries e ON e.owner = ? AND e.parent = tree.id) \
+           UNION ALL SELECT e.id, e.kind, e.content, tree.depth + 1 FROM tree CROSS JOIN entries e ON e.owner = ? AND e.parent = tree.id) \
          SELECT t.id, t.kind, t.content, c.size FROM tree t LEFT JOIN contents c ON c.id = t.content ORDER BY t.depth DESC, t.id LIMIT ?",
     )
     .bind(top)

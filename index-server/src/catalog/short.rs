@@ -109,8 +109,9 @@ async fn worst(
 ) -> Result<Vec<(ShortPosition, ExtentRow)>> {
     let ShortPosition { spare, since } = after.unwrap_or(ShortPosition { spare: i64::MIN, since: 0 });
     let rows = sqlx::query(sql(format!(
-        "SELECT {EXTENT_COLUMNS}, h.since, x.parity - h.missing AS spare FROM extents x \
-         JOIN (SELECT extent, MIN(since_seq) AS since, COUNT(*) AS missing FROM short_shards GROUP BY extent) h ON h.extent = x.id \
+        "SELECT {EXTENT_COLUMNS}, h.since, x.parity - h.missing AS spare \
+         FROM (SELECT extent, MIN(since_seq) AS since, COUNT(*) AS missing FROM short_shards GROUP BY extent) h \
+         CROSS JOIN extents x ON x.id = h.extent \
          WHERE x.parity - h.missing > ? OR (x.parity - h.missing = ? AND h.since > ?) ORDER BY spare, h.since LIMIT ?"
     )))
     .bind(spare)
@@ -133,8 +134,9 @@ async fn worst(
 async fn all(tx: &mut Tx, after: Option<ExtentId>, limit: u32) -> Result<Vec<ShortExtent>> {
     let after = after.map(|id| id.as_bytes().to_vec()).unwrap_or_default();
     let rows = sqlx::query(
-        "SELECT x.id, x.group_id, x.data, x.parity FROM extents x \
-         JOIN (SELECT DISTINCT extent FROM short_shards WHERE extent > ? ORDER BY extent LIMIT ?) h ON h.extent = x.id ORDER BY x.id",
+        "SELECT x.id, x.group_id, x.data, x.parity \
+         FROM (SELECT DISTINCT extent FROM short_shards WHERE extent > ? ORDER BY extent LIMIT ?) h \
+         CROSS JOIN extents x ON x.id = h.extent ORDER BY x.id",
     )
     .bind(after)
     .bind(i64::from(page_limit(limit)))

@@ -50,7 +50,7 @@ async fn touched(tx: &mut Tx, groups: &[u32], limit: u32) -> Result<Touched> {
     let owners = rows(
         tx,
         format!(
-            "SELECT e.owner, COUNT(*) AS files FROM {files} JOIN entries e ON e.content = f.content \
+            "SELECT e.owner, COUNT(*) AS files FROM {files} CROSS JOIN entries e ON e.content = f.content \
              GROUP BY e.owner ORDER BY files DESC, e.owner LIMIT ?"
         ),
         groups,
@@ -61,8 +61,8 @@ async fn touched(tx: &mut Tx, groups: &[u32], limit: u32) -> Result<Touched> {
     let tags = rows(
         tx,
         format!(
-            "SELECT t.name, COUNT(*) AS files FROM {files} JOIN entries e ON e.content = f.content \
-             JOIN taggings g ON g.entry = e.id AND g.state <> 2 JOIN tags t ON t.id = g.tag \
+            "SELECT t.name, COUNT(*) AS files FROM {files} CROSS JOIN entries e ON e.content = f.content \
+             CROSS JOIN taggings g ON g.entry = e.id AND g.state <> 2 CROSS JOIN tags t ON t.id = g.tag \
              GROUP BY t.id, t.name ORDER BY files DESC, t.name LIMIT ?"
         ),
         groups,

@@ -115,13 +115,14 @@ async fn move_to_parent(tx: &mut Tx, entry: i64, parent: i64) -> Result<()> {
     Ok(())
 }
 
-/// Files and bytes from `top` down.
+/// Files and bytes from `top` down. `CROSS JOIN`, here and elsewhere, is what tells SQLite, which keeps no statistics, where to begin.
 async fn weight(tx: &mut Tx, owner: &UserName, top: i64) -> Result<(i64, i64)> {
     let row = sqlx::query(
         "WITH RECURSIVE tree (id, content) AS (\
            SELECT id, content FROM entries WHERE id = ? \
-           UNION ALL SELECT e.id, e.content FROM tree JOIN entries e ON e.owner = ? AND e.parent = tree.id) \
-         SELECT COUNT(*) AS files, CAST(COALESCE(SUM(c.size), 0) AS SIGNED) AS bytes FROM tree t JOIN contents c ON c.id = t.content",
+           UNION ALL SELECT e.id, e.content FROM tree CROSS JOIN entries e ON e.owner = ? AND e.parent = tree.id) \
+         SELECT COUNT(*) AS files, CAST(COALESCE(SUM(c.size), 0) AS SIGNED) AS bytes \
+         FROM tree t CROSS JOIN contents c ON c.id = t.content",
     )
     .bind(top)
     .bind(owner.as_str())
@@ -184,7 +185,7 @@ async fn tag_what_was_not(tx: &mut Tx, top: EntryId, owner: &UserName) -> Result
         "INSERT INTO outbox (topic, entry, scope, content, attempts, not_before_ms) \
          WITH RECURSIVE tree (id, content) AS (\
            SELECT id, content FROM entries WHERE id = ? \
-           UNION ALL SELECT e.id, e.content FROM tree JOIN entries e ON e.owner = ? AND e.parent = tree.id) \
+           UNION ALL SELECT e.id, e.content FROM tree CROSS JOIN entries e ON e.owner = ? AND e.parent = tree.id) \
          SELECT ?, t.id, 0, t.content, 0, 0 FROM tree t WHERE t.content IS NOT NULL \
          AND NOT EXISTS (SELECT 1 FROM taggings g WHERE g.entry = t.id)",
     )

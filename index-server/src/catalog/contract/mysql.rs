@@ -141,8 +141,10 @@ async fn a_database_that_hangs_gets_a_clear_answer_in_time() {
     server.tell("hold");
     let begin = Instant::now();
     let new = path("/new");
-    let (read, write) = tokio::join!(catalog.totals(), catalog.mkdir(&ada, &new, false));
+    let (ping, read, write) =
+        tokio::join!(catalog.database().ping(), catalog.totals(), catalog.mkdir(&ada, &new, false));
     server.tell("go");
+    refused!(ping, CatalogError::Unavailable(_));
     refused!(read, CatalogError::Unavailable(_));
     refused!(write, CatalogError::Unavailable(_) | CatalogError::OutcomeUnknown(_));
     assert!(begin.elapsed() < CALL_DEADLINE + Duration::from_secs(5), "{:?}", begin.elapsed());

@@ -103,5 +103,13 @@ async fn names_mean_nothing_to_sql(catalog: Catalog) {
             "a prefix is no pattern"
         );
     }
+    for odd in ["é", "' OR 1=1", "文", "user "] {
+        assert!(
+            catalog.tag_names(&ada, "", Some(odd), 10).await.unwrap().is_empty(),
+            "a kind that is none: {odd}"
+        );
+        assert_eq!(catalog.lease(odd).await.unwrap(), None);
+        assert_eq!(catalog.setting(odd).await.unwrap(), None);
+    }
     assert!(catalog.stat(&ada, &path("/kept")).await.is_ok());
 }

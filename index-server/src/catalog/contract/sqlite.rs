@@ -124,3 +124,34 @@ async fn the_library_is_the_one_of_the_lock_file() {
     let parts: Vec<u32> = version.split('.').map(|part| part.parse().unwrap()).collect();
     assert!(parts >= vec![3, 46, 0], "SQLite {version}");
 }
+
+/// Lets the file grow by at most so many pages of 4 KiB from now on.
+async fn leave_room(catalog: &Catalog, pages: i64) {
+    let limit = catalog.write(|mut tx| async move {
+        let used: i64 = sqlx::query_scalar("PRAGMA page_count").fetch_one(&mut *tx).await.unwrap();
+        let limit = format!("PRAGMA max_page_count = {}", used + pages);
+        let done = sqlx::query(sql(limit)).fetch_all(&mut *tx).await;
+        (tx, done.map(drop).map_err(Into::into))
+    });
+    limit.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_full_disk_refuses_writes_and_nothing_else() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = Catalog::open(&url(dir.path())).await.unwrap();
+    let ada = ada(&catalog).await;
+    leave_room(&catalog, 10).await;
+    let mut kept = 0;
+    let refused = loop {
+        match catalog.commit_file(&empty(&ada, &format!("/{kept:04}{}", "x".repeat(200)))).await {
+            Ok(_) => kept += 1,
+            Err(error) => break error,
+        }
+        assert!(kept < 1000, "the disk never gets full");
+    };
+    refused!(Err::<(), _>(refused), CatalogError::Unavailable(_));
+    assert_eq!(listed(&catalog, &ada, "/").await.len(), kept, "what was acknowledged can be read");
+    leave_room(&catalog, 1000).await;
+    put(&catalog, &empty(&ada, "/room again")).await;
+}

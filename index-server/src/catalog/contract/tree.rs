@@ -80,7 +80,7 @@ async fn pages_cover_a_large_folder_once(catalog: Catalog) {
     let writers = (0..8).map(|writer| {
         let (catalog, ada) = (catalog.clone(), ada.clone());
         tokio::spawn(async move {
-            for number in (0..2000).filter(|number| number % 8 == writer) {
+            for number in (0..2000u32).filter(|number| number % 8 == writer) {
                 if number.is_multiple_of(3) {
                     catalog.mkdir(&ada, &path(&names(number)), false).await.unwrap();
                 } else {

@@ -10,7 +10,7 @@ mod statement;
 use super::{
     Catalog, CatalogError, Entry, EntryId, Page, Result, TagState, Tagging, Tx, UserName, page_limit,
     row::Columns,
-    tags,
+    taggings,
     tree::{ENTRY_COLUMNS, entry},
 };
 use crate::query::Query;
@@ -113,7 +113,7 @@ async fn found(tx: &mut Tx, rows: &[AnyRow]) -> Result<Vec<Found>> {
     let entries: Vec<Entry> =
         rows.iter().zip(paths).map(|(row, path)| entry(row, path)).collect::<Result<_>>()?;
     let ids: Vec<EntryId> = entries.iter().map(|entry| entry.id).collect();
-    let mut taggings = tags::taggings(tx, &ids).await?;
+    let mut taggings = taggings::taggings(tx, &ids).await?;
     let with_tags = |entry: Entry| {
         let mut tags = taggings.remove(&entry.id).unwrap_or_default();
         tags.retain(|tagging| tagging.state != TagState::Rejected);
