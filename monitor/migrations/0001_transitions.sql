@@ -8,6 +8,8 @@ CREATE TABLE transitions (
     to_state    TEXT    NOT NULL,
     cause       TEXT    NOT NULL,
     actor       TEXT    NOT NULL,
+    -- JSON object: what machines want to know, such as the request and the numbers of a stop's proof.
+    detail      TEXT    NOT NULL,
     -- Unique: two writers can never hang two rows on the same one.
     prev        BLOB    NOT NULL UNIQUE,
     hash        BLOB    NOT NULL

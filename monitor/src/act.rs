@@ -14,7 +14,7 @@ use crate::{
     collect::Membership,
     power::Drivers,
     state::NodeState,
-    timeline::{Entry, Kind, Timeline, TimelineError},
+    timeline::{Detail, Entry, Kind, ProofNumbers, Timeline, TimelineError},
 };
 use asterism_proto::{NodeId, index::Intent, monitor::ActResponse};
 use report::{refused, with_state};
@@ -54,6 +54,20 @@ pub struct Order {
     pub actor: String,
     /// The request that it came with.
     pub request_id: String,
+}
+
+/// Why an act does what it does, for the transition log.
+#[derive(Clone, Copy)]
+struct Why<'a> {
+    cause: &'a str,
+    order: &'a Order,
+    proof: Option<&'a ProofNumbers>,
+}
+
+impl Order {
+    fn because<'a>(&'a self, cause: &'a str) -> Why<'a> {
+        Why { cause, order: self, proof: None }
+    }
 }
 
 /// Why an act has no outcome at all.
@@ -123,8 +137,8 @@ impl Acts {
             Verb::Wake => self.wake(&hold, &node, order).await,
         };
         let state = self.board.node(order.node).map_or(node.state, |node| node.state);
-        let (outcome, message) = (response.outcome().as_str_name(), &response.message);
-        tracing::info!(node = %node.name, verb = %order.verb, outcome, message, "act ended");
+        let (outcome, said) = (response.outcome().as_str_name(), &response.message);
+        tracing::info!(node = %node.name, verb = %order.verb, outcome, said, "act ended");
         Ok(with_state(response, state))
     }
 
@@ -136,36 +150,28 @@ impl Acts {
     }
 
     /// Writes the node's way into `to` down, and then puts it there.
-    async fn move_to(
-        &self,
-        hold: &Hold,
-        to: NodeState,
-        cause: &str,
-        order: &Order,
-    ) -> Result<(), TimelineError> {
+    async fn move_to(&self, hold: &Hold, to: NodeState, why: Why<'_>) -> Result<(), TimelineError> {
         let Some(node) = self.board.node(hold.id()) else { return Ok(()) };
-        self.note(Kind::Node, &node, (node.state.as_str(), to.as_str()), cause, order).await?;
-        hold.put(to, cause);
+        self.note(Kind::Node, &node, (node.state.as_str(), to.as_str()), why).await?;
+        hold.put(to, why.cause);
         Ok(())
     }
 
     /// The same, where nothing can be undone any more: the log's failure is only told.
-    async fn move_on(&self, hold: &Hold, to: NodeState, cause: &str, order: &Order) {
-        if let Err(error) = self.move_to(hold, to, cause, order).await {
-            tracing::error!(error = &error as &dyn std::error::Error, %to, cause, "act is not in the transition log");
-            hold.put(to, cause);
+    async fn move_on(&self, hold: &Hold, to: NodeState, why: Why<'_>) {
+        if let Err(error) = self.move_to(hold, to, why).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, %to, cause = why.cause, "act is not in the transition log");
+            hold.put(to, why.cause);
         }
     }
 
     /// Writes down an act that left the node where it was.
-    async fn note_act(&self, node: &NodeView, outcome: &str, cause: &str, order: &Order) {
-        let verb = order.verb.to_string();
-        if let Err(error) = self.note(Kind::Act, node, (&verb, outcome), cause, order).await {
-            tracing::error!(
-                error = &error as &dyn std::error::Error,
-                cause,
-                "act is not in the transition log"
-            );
+    async fn note_act(&self, node: &NodeView, outcome: &str, why: Why<'_>) {
+        let verb = why.order.verb.to_string();
+        if let Err(error) = self.note(Kind::Act, node, (&verb, outcome), why).await {
+            let error = &error as &dyn std::error::Error;
+            tracing::error!(error, cause = why.cause, "act is not in the transition log");
         }
     }
 
@@ -174,21 +180,17 @@ impl Acts {
         kind: Kind,
         node: &NodeView,
         (from, to): (&str, &str),
-        cause: &str,
-        order: &Order,
+        why: Why<'_>,
     ) -> Result<(), TimelineError> {
-        let request = match order.request_id.as_str() {
-            "" => String::new(),
-            id => format!(" (request {id})"),
-        };
         let entry = Entry {
             unix_ms: unix_ms(),
             kind,
             subject: node.name.to_string(),
             from: from.to_owned(),
             to: to.to_owned(),
-            cause: format!("{cause}{request}"),
-            actor: order.actor.clone(),
+            cause: why.cause.to_owned(),
+            actor: why.order.actor.clone(),
+            detail: Detail { request: why.order.request_id.clone(), proof: why.proof.cloned() },
         };
         self.timeline.append(&[entry]).await
     }

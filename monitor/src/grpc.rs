@@ -89,6 +89,6 @@ fn node_status(node: NodeView) -> wire::NodeStatus {
 }
 
 fn transition(row: Transition) -> wire::Transition {
-    let Transition { seq, unix_ms, kind, subject, from, to, cause, actor } = row;
+    let Transition { seq, unix_ms, kind, subject, from, to, cause, actor, .. } = row;
     wire::Transition { seq, unix_ms, kind, subject, from, to, cause, actor }
 }

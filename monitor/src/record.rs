@@ -3,7 +3,7 @@
 use crate::{
     board::{Change, unix_ms},
     state::NodeState,
-    timeline::{Entry, Kind, Timeline},
+    timeline::{Detail, Entry, Kind, Timeline},
 };
 use std::{collections::VecDeque, time::Duration};
 use tokio::{sync::mpsc, time::sleep};
@@ -86,5 +86,6 @@ fn entry(change: &Change) -> Entry {
         to: change.to.to_string(),
         cause: change.cause.clone(),
         actor: MONITOR.to_owned(),
+        detail: Detail::default(),
     }
 }

@@ -34,8 +34,8 @@ use tonic::service::Routes;
 const JUDGE_EVERY: Duration = Duration::from_millis(250);
 const CHANGES_WAITING_MAX: usize = 256;
 const HTTP_CONNECTIONS_MAX: usize = 64;
-/// Acts and the last push get this long to end when the process is asked to stop.
-const DRAIN: Duration = Duration::from_secs(10);
+/// After gRPC has drained, acts and the last push get this long to end.
+const DRAIN: Duration = Duration::from_secs(4);
 
 /// A monitor that listens, and does not answer yet.
 pub struct Monitor {

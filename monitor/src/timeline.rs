@@ -6,6 +6,7 @@ mod tests;
 
 use crate::{state::NodeState, text::one_line};
 use chain::{GENESIS, Hash};
+use serde::Serialize;
 use sqlx::{Row, SqliteConnection, SqlitePool, sqlite::SqliteRow};
 use std::collections::BTreeMap;
 
@@ -50,6 +51,38 @@ pub struct Entry {
     pub cause: String,
     /// A person, or `monitor`.
     pub actor: String,
+    /// What machines want to know.
+    pub detail: Detail,
+}
+
+/// What goes into the log beside the sentences, as JSON.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Detail {
+    /// The request that an act came with.
+    #[serde(skip_serializing_if = "String::is_empty")]
+    pub request: String,
+    /// The numbers of the proof that a stop was granted or refused with.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub proof: Option<ProofNumbers>,
+}
+
+/// The index-server's count of what stands without a node.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ProofNumbers {
+    /// Whether the cluster stands.
+    pub granted: bool,
+    /// How many groups were counted; 0 if the proof failed.
+    pub groups_counted: u32,
+    /// How many extents with missing shards were counted.
+    pub short_extents_counted: u64,
+    /// How many groups would fall below the floor.
+    pub groups_below_floor: u32,
+    /// The worst margin without the node.
+    pub worst_margin: i32,
+    /// How many files would be touched.
+    pub files_touched: u64,
+    /// Of the index-server, when it counted.
+    pub epoch: u64,
 }
 
 /// One row of the log.
@@ -71,6 +104,8 @@ pub struct Transition {
     pub cause: String,
     /// Who.
     pub actor: String,
+    /// A JSON object.
+    pub detail: String,
 }
 
 /// Why the log cannot be written, read or believed.
@@ -191,6 +226,7 @@ fn row(entry: &Entry, seq: u64) -> Transition {
         to: entry.to.clone(),
         cause: one_line(&entry.cause, CAUSE_CHARS_MAX),
         actor: one_line(&entry.actor, ACTOR_CHARS_MAX),
+        detail: serde_json::to_string(&entry.detail).unwrap_or_default(),
     }
 }
 
@@ -211,8 +247,8 @@ async fn insert(
     hash: &Hash,
 ) -> Result<(), sqlx::Error> {
     sqlx::query(
-        "INSERT INTO transitions (seq, unix_ms, kind, subject, from_state, to_state, cause, actor, prev, hash)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO transitions (seq, unix_ms, kind, subject, from_state, to_state, cause, actor, detail, prev, hash)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
     )
     .bind(row.seq as i64)
     .bind(row.unix_ms)
@@ -222,6 +258,7 @@ async fn insert(
     .bind(&row.to)
     .bind(&row.cause)
     .bind(&row.actor)
+    .bind(&row.detail)
     .bind(&prev[..])
     .bind(&hash[..])
     .execute(connection)
@@ -239,5 +276,6 @@ fn read(row: &SqliteRow) -> Result<Transition, sqlx::Error> {
         to: row.try_get("to_state")?,
         cause: row.try_get("cause")?,
         actor: row.try_get("actor")?,
+        detail: row.try_get("detail")?,
     })
 }

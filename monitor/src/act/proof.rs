@@ -4,7 +4,7 @@ use super::{
     Acts, Order,
     report::{refused, with_numbers},
 };
-use crate::{board::NodeView, text::one_line};
+use crate::{board::NodeView, text::one_line, timeline::ProofNumbers};
 use asterism_proto::{
     index::{StopCertificate, StopRefusal, acquire_stop_response::Verdict},
     monitor::ActResponse,
@@ -18,7 +18,9 @@ const REASON_CHARS_MAX: usize = 500;
 pub(super) struct Proof {
     /// Its numbers, for the answer.
     pub(super) numbers: ActResponse,
-    /// What is written down.
+    /// The same and more, for the log.
+    pub(super) counted: ProofNumbers,
+    /// What is written down for people.
     pub(super) sentence: String,
     /// There is no proof, and somebody wants it all the same; the index-server holds no lease then.
     pub(super) forced: bool,
@@ -48,23 +50,43 @@ impl Acts {
 }
 
 fn granted(certificate: &StopCertificate) -> Proof {
-    let StopCertificate { groups_counted, short_extents_counted, worst_margin, epoch } = certificate;
-    let numbers = ActResponse {
-        groups_counted: *groups_counted,
-        worst_margin: *worst_margin,
-        ..ActResponse::default()
+    let StopCertificate { groups_counted, short_extents_counted, worst_margin, epoch } = *certificate;
+    let numbers = ActResponse { groups_counted, worst_margin, ..ActResponse::default() };
+    let counted = ProofNumbers {
+        granted: true,
+        groups_counted,
+        short_extents_counted,
+        groups_below_floor: 0,
+        worst_margin,
+        files_touched: 0,
+        epoch,
     };
-    let sentence = format!(
-        "{groups_counted} groups and {short_extents_counted} short extents counted, \
-         worst margin without it {worst_margin}, epoch {epoch}"
-    );
-    Proof { numbers, sentence, forced: false }
+    let sentence = format!("{groups_counted} groups counted, worst margin without it {worst_margin}");
+    Proof { numbers, counted, sentence, forced: false }
 }
 
 fn forced(refusal: &StopRefusal) -> Proof {
+    let numbers = numbers(refusal);
     let sentence =
         format!("forced although the proof fails: {}", one_line(&refusal.reason, REASON_CHARS_MAX));
-    Proof { numbers: numbers(refusal), sentence, forced: true }
+    Proof { counted: failed(&numbers), numbers, sentence, forced: true }
+}
+
+/// The numbers of a refusal; `None` if nobody counted.
+pub(super) fn of_refusal(response: &ActResponse) -> Option<ProofNumbers> {
+    (response.groups_below_floor > 0 || response.files_touched > 0).then(|| failed(response))
+}
+
+fn failed(numbers: &ActResponse) -> ProofNumbers {
+    ProofNumbers {
+        granted: false,
+        groups_counted: numbers.groups_counted,
+        short_extents_counted: 0,
+        groups_below_floor: numbers.groups_below_floor,
+        worst_margin: numbers.worst_margin,
+        files_touched: numbers.files_touched,
+        epoch: 0,
+    }
 }
 
 fn numbers(refusal: &StopRefusal) -> ActResponse {

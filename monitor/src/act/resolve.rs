@@ -69,7 +69,7 @@ impl Acts {
             Waited::Stopping => return,
         };
         if self.tell(hold, intent, cause).await {
-            self.move_on(hold, state, cause, &order).await;
+            self.move_on(hold, state, order.because(cause)).await;
         }
     }
 
@@ -77,7 +77,7 @@ impl Acts {
     async fn accept_running(&self, hold: &Hold, node: &NodeView) {
         let cause = "it runs although it was meant to sleep";
         if self.tell(hold, Intent::Up, cause).await {
-            self.note_act(node, "done", cause, &order(node, Verb::Wake)).await;
+            self.note_act(node, "done", order(node, Verb::Wake).because(cause)).await;
         }
     }
 }

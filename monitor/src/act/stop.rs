@@ -1,8 +1,8 @@
 //! Stopping a node: proof first, then the machine, then the word to the index-server.
 
 use super::{
-    Acts, Order,
-    proof::Proof,
+    Acts, Order, Why,
+    proof::{self, Proof},
     report::{done, failed, refused, rehearsed, unchanged, with_numbers},
     wait::{Waited, is_gone},
 };
@@ -45,7 +45,9 @@ impl Acts {
             }
             Err(response) => {
                 if response.outcome() == Outcome::Refused {
-                    self.note_act(node, "refused", &response.message, order).await;
+                    let proof = proof::of_refusal(&response);
+                    let why = Why { proof: proof.as_ref(), ..order.because(&response.message) };
+                    self.note_act(node, "refused", why).await;
                 }
                 *response
             }
@@ -76,11 +78,12 @@ impl Acts {
         // With the proof the index-server has noted the intent itself, in the same transaction.
         if proof.forced && !self.tell(hold, Intent::Stopping, &reason).await {
             let message = "the index-server could not be told of the forced stop; nothing was done";
-            self.note_act(node, "failed", message, order).await;
+            self.note_act(node, "failed", order.because(message)).await;
             return failed(message);
         }
         hold.set_intent(Intent::Stopping);
-        if let Err(error) = self.move_to(hold, NodeState::Stopping, &reason, order).await {
+        let why = Why { proof: Some(&proof.counted), ..order.because(&reason) };
+        if let Err(error) = self.move_to(hold, NodeState::Stopping, why).await {
             tracing::error!(error = &error as &dyn std::error::Error, "stop given up");
             return self.give_up(hold, node, order, "what is not written down is not done").await;
         }
@@ -107,7 +110,7 @@ impl Acts {
                 node.name
             ));
         }
-        self.move_on(hold, NodeState::Asleep, cause, order).await;
+        self.move_on(hold, NodeState::Asleep, order.because(cause)).await;
         done(format!("{} sleeps", node.name))
     }
 
@@ -117,7 +120,7 @@ impl Acts {
         let intent = if node.intent == Intent::Draining { Intent::Draining } else { Intent::Up };
         let told = self.tell(hold, intent, &cause).await;
         if self.board.node(node.id).is_some_and(|now| now.state == NodeState::Stopping) {
-            self.move_on(hold, node.state, &cause, order).await;
+            self.move_on(hold, node.state, order.because(&cause)).await;
         }
         let more = if told { "" } else { "; the index-server could not be told yet" };
         failed(format!("{} was not stopped: {why}{more}", node.name))

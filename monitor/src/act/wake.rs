@@ -32,7 +32,7 @@ impl Acts {
         match self.ready_to_wake(node) {
             Ok(driver) => self.wake_by(hold, node, order, &*driver).await,
             Err(response) => {
-                self.note_act(node, "refused", &response.message, order).await;
+                self.note_act(node, "refused", order.because(&response.message)).await;
                 *response
             }
         }
@@ -64,7 +64,7 @@ impl Acts {
         order: &Order,
         driver: &dyn PowerDriver,
     ) -> ActResponse {
-        if let Err(error) = self.move_to(hold, NodeState::Waking, "asked to wake", order).await {
+        if let Err(error) = self.move_to(hold, NodeState::Waking, order.because("asked to wake")).await {
             tracing::error!(error = &error as &dyn std::error::Error, "wake given up");
             return failed(format!("{} was not woken: what is not written down is not done", node.name));
         }
@@ -90,7 +90,7 @@ impl Acts {
     async fn rise(&self, hold: &Hold, node: &NodeView, order: &Order) -> ActResponse {
         let cause = "it was woken, and gives signs of life";
         let told = self.tell(hold, Intent::Up, cause).await;
-        self.move_on(hold, NodeState::Online, cause, order).await;
+        self.move_on(hold, NodeState::Online, order.because(cause)).await;
         let more = if told { "" } else { "; the index-server could not be told yet" };
         done(format!("{} is online{more}", node.name))
     }
@@ -104,7 +104,7 @@ impl Acts {
         };
         let cause = format!("the wake failed: {why}");
         self.tell(hold, intent, &cause).await;
-        self.move_on(hold, state, &cause, order).await;
+        self.move_on(hold, state, order.because(&cause)).await;
         failed(format!("{} was not woken: {why}", node.name))
     }
 }

@@ -73,12 +73,14 @@ pub(super) struct Transition {
     to: String,
     cause: String,
     actor: String,
+    detail: serde_json::Value,
 }
 
 impl From<timeline::Transition> for Transition {
     fn from(row: timeline::Transition) -> Self {
-        let timeline::Transition { seq, unix_ms, kind, subject, from, to, cause, actor } = row;
-        Self { seq, time: rfc3339(unix_ms), kind, subject, from, to, cause, actor }
+        let timeline::Transition { seq, unix_ms, kind, subject, from, to, cause, actor, detail } = row;
+        let detail = serde_json::from_str(&detail).unwrap_or_default();
+        Self { seq, time: rfc3339(unix_ms), kind, subject, from, to, cause, actor, detail }
     }
 }
 

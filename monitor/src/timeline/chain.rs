@@ -14,7 +14,7 @@ pub(super) fn link(prev: &Hash, row: &Transition) -> Hash {
     hasher.update(prev);
     hasher.update(&row.seq.to_le_bytes());
     hasher.update(&row.unix_ms.to_le_bytes());
-    for text in [&row.kind, &row.subject, &row.from, &row.to, &row.cause, &row.actor] {
+    for text in [&row.kind, &row.subject, &row.from, &row.to, &row.cause, &row.actor, &row.detail] {
         // With its length, so that text cannot wander from one field into the next unseen.
         hasher.update(&(text.len() as u64).to_le_bytes());
         hasher.update(text.as_bytes());

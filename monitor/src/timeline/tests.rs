@@ -11,6 +11,7 @@ fn entry(subject: &str, from: &str, to: &str) -> Entry {
         to: to.into(),
         cause: "a test".into(),
         actor: "monitor".into(),
+        detail: Detail::default(),
     }
 }
 
@@ -94,6 +95,7 @@ async fn check_seen(forgery: &'static str, broken_at: u64) {
 async fn a_forged_log_is_seen() {
     check_seen("UPDATE transitions SET actor = 'eve' WHERE seq = 2", 2).await;
     check_seen("UPDATE transitions SET cause = 'a', actor = ' testmonitor' WHERE seq = 1", 1).await;
+    check_seen("UPDATE transitions SET detail = '{}', kind = 'act' WHERE seq = 3", 3).await;
     check_seen("DELETE FROM transitions WHERE seq = 1", 2).await;
     check_seen("DELETE FROM transitions WHERE seq = 2", 3).await;
 }

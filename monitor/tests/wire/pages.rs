@@ -1,6 +1,7 @@
 //! The monitor's own HTTP port.
 
 use crate::bed::{Bed, eventually};
+use asterism_proto::monitor::Verb;
 use serde_json::Value;
 use std::net::SocketAddr;
 
@@ -51,6 +52,18 @@ async fn nodes_and_timeline_can_be_read() {
         assert_eq!(status, 400);
         assert!(body.contains("invalid_request"), "{body}");
     }
+}
+
+#[tokio::test]
+async fn the_proof_of_a_stop_is_kept_with_its_numbers() {
+    let bed = Bed::new(1).await;
+    let monitor = bed.monitor().await;
+    monitor.act(&bed.nodes[0], Verb::Stop).await;
+    let rows = json(monitor.http_address, "/api/v1/timeline").await;
+    let row = rows["items"].as_array().unwrap().iter().find(|row| row["to"] == "stopping").unwrap();
+    let (detail, proof) = (&row["detail"], &row["detail"]["proof"]);
+    assert_eq!((&detail["request"], &proof["granted"]), (&"r1".into(), &true.into()), "{row}");
+    assert_eq!((&proof["groups_counted"], &proof["epoch"]), (&256.into(), &7.into()), "{row}");
 }
 
 #[tokio::test]
