@@ -14,6 +14,8 @@ mod metrics;
 pub mod query;
 mod server;
 pub mod stop_proof;
+#[cfg(test)]
+mod test_bed;
 pub mod workers;
 
 pub use config::Config;
