@@ -6,7 +6,12 @@ use sqlx::{
     migrate::{Migration, MigrationType, Migrator},
     sqlite::{SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous},
 };
-use std::{fs::DirBuilder, os::unix::fs::DirBuilderExt, path::Path, time::Duration};
+use std::{
+    fs::{DirBuilder, File},
+    os::unix::fs::DirBuilderExt,
+    path::Path,
+    time::Duration,
+};
 
 const CONNECTIONS_MAX: u32 = 4;
 /// A writer waits this long for another one.
@@ -16,16 +21,33 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const MIGRATIONS: &[(i64, &str, &str)] =
     &[(1, "transitions", include_str!("../migrations/0001_transitions.sql"))];
 
+/// Keeps a second monitor off the data directory for as long as it lives.
+///
+/// # Errors
+/// The directory cannot be made, or another monitor has it.
+pub fn lock(dir: &Path) -> anyhow::Result<File> {
+    make_directory(dir)?;
+    let path = dir.join("monitor.lock");
+    let file = File::options().create(true).truncate(false).write(true).open(&path);
+    let file = file.with_context(|| format!("cannot open {}", path.display()))?;
+    file.try_lock().with_context(|| format!("{} is in use by another monitor", dir.display()))?;
+    Ok(file)
+}
+
+fn make_directory(dir: &Path) -> anyhow::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .with_context(|| format!("cannot make the data directory {}", dir.display()))
+}
+
 /// Opens `monitor.db` in `dir` (both are made if need be) and brings its schema up to date.
 ///
 /// # Errors
 /// The directory or the file cannot be made or opened, or is of a newer version.
 pub async fn open(dir: &Path) -> anyhow::Result<SqlitePool> {
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .with_context(|| format!("cannot make the data directory {}", dir.display()))?;
+    make_directory(dir)?;
     let file = dir.join("monitor.db");
     let options = SqliteConnectOptions::new()
         .filename(&file)

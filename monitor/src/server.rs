@@ -16,8 +16,9 @@ use crate::{
 };
 use anyhow::Context;
 use asterism_proto::{Role, monitor::monitor_server::MonitorServer};
-use asterism_service::{Identity, Metrics, grpc};
+use asterism_service::{Identity, Metrics, grpc, http as service_http};
 use std::{
+    fs::File,
     net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
@@ -57,6 +58,8 @@ struct Parts {
     timeline: Timeline,
     metrics: Metrics,
     pusher: Option<Pusher>,
+    /// Held until everything has ended.
+    lock: Option<File>,
 }
 
 impl Monitor {
@@ -89,36 +92,52 @@ impl Monitor {
     /// Watches, serves and acts until `stop`; then finishes what is in flight.
     ///
     /// # Errors
-    /// gRPC can no longer be served.
+    /// gRPC can no longer be served, or a worker ended that should not have.
     pub async fn serve(self, stop: CancellationToken) -> anyhow::Result<()> {
-        // Of its own: when one part fails, the others must end too.
-        let stop = stop.child_token();
-        let workers = TaskTracker::new();
-        let Self { listener, http_listener, identity, parts, .. } = self;
+        let Self { listener, http_listener, identity, mut parts, .. } = self;
+        let workers = Workers { stop: stop.child_token(), tasks: TaskTracker::new() };
+        let _lock = parts.lock.take();
         let router = http::router(
             Arc::clone(&parts.board),
             parts.timeline.clone(),
             &parts.config.cluster,
             parts.metrics.clone(),
         );
-        let service = parts.start(&identity, &workers, &stop);
+        workers.spawn(service_http::serve(http_listener, router, HTTP_CONNECTIONS_MAX, workers.stop.clone()));
+        let service = parts.start(&identity, &workers);
         let acts = service.acts.tasks.clone();
-        workers.spawn(asterism_service::http::serve(
-            http_listener,
-            router,
-            HTTP_CONNECTIONS_MAX,
-            stop.clone(),
-        ));
         let routes = Routes::new(MonitorServer::new(service));
-        let served = grpc::serve(listener, &identity, routes, stop.clone()).await;
-        stop.cancel();
+        let served = grpc::serve(listener, &identity, routes, workers.stop.clone()).await;
+        workers.end(&acts).await;
+        anyhow::ensure!(served.is_err() || stop.is_cancelled(), "a part of the monitor ended by itself");
+        served
+    }
+}
+
+/// Everything that runs beside gRPC. When one of them ends, be it by a panic, all end: half a monitor is worse than none.
+struct Workers {
+    stop: CancellationToken,
+    tasks: TaskTracker,
+}
+
+impl Workers {
+    fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        let stop = self.stop.clone().drop_guard();
+        self.tasks.spawn(async move {
+            work.await;
+            drop(stop);
+        });
+    }
+
+    /// Gives the workers and `acts` a few seconds.
+    async fn end(&self, acts: &TaskTracker) {
+        self.stop.cancel();
         acts.close();
-        workers.close();
-        let drained = async { tokio::join!(acts.wait(), workers.wait()) };
+        self.tasks.close();
+        let drained = async { tokio::join!(acts.wait(), self.tasks.wait()) };
         if timeout(DRAIN, drained).await.is_err() {
             tracing::warn!("work was still open when the time to finish it ran out");
         }
-        served
     }
 }
 
@@ -128,6 +147,7 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 
 impl Parts {
     async fn open(config: &Config, identity: &Identity) -> anyhow::Result<Self> {
+        let lock = database::lock(&config.data_dir)?;
         let timeline = Timeline::new(database::open(&config.data_dir).await?);
         let board = Board::new(config.limits(), timeline.last_states().await?);
         let metrics = Metrics::default();
@@ -138,12 +158,21 @@ impl Parts {
             .pushgateway
             .as_deref()
             .map(|gateway| Pusher::new(gateway, &config.cluster, every, Arc::clone(&board), &metrics));
-        Ok(Self { config: config.clone(), board, membership, timeline, metrics, pusher: pusher.transpose()? })
+        Ok(Self {
+            config: config.clone(),
+            board,
+            membership,
+            timeline,
+            metrics,
+            pusher: pusher.transpose()?,
+            lock: Some(lock),
+        })
     }
 
     /// Starts every worker; gives the service that stands on them.
-    fn start(self, identity: &Identity, workers: &TaskTracker, stop: &CancellationToken) -> MonitorService {
-        let Self { config, board, membership, timeline, metrics, pusher } = self;
+    fn start(self, identity: &Identity, workers: &Workers) -> MonitorService {
+        let Self { config, board, membership, timeline, metrics, pusher, .. } = self;
+        let stop = &workers.stop;
         let looks = Looks::register(&metrics);
         let (changes, inbox) = mpsc::channel(CHANGES_WAITING_MAX);
         let every = config.probe_interval_seconds.get();

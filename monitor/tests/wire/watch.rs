@@ -117,6 +117,9 @@ async fn a_monitor_that_cannot_start_says_why() {
     config.listen = taken.local_addr().unwrap();
     let error = Monitor::bind(&config).await.err().unwrap();
     assert!(format!("{error:#}").contains("cannot listen on"), "{error:#}");
+    let _first = Monitor::bind(&bed.config("")).await.unwrap();
+    let error = Monitor::bind(&bed.config("")).await.err().unwrap();
+    assert!(format!("{error:#}").contains("in use by another monitor"), "{error:#}");
     let mut config = bed.config("");
     config.data_dir = "/proc/nowhere".into();
     let error = Monitor::bind(&config).await.err().unwrap();
