@@ -2,9 +2,9 @@
 
 use crate::{
     catalog::{Group, Intent, NodeRow},
-    liveness::{NodeState, SUSPECT_AFTER},
+    liveness::{self, SUSPECT_AFTER},
 };
-use asterism_proto::{NodeId, NodeName, index::HeartbeatRequest};
+use asterism_proto::{NodeId, NodeName, NodeState, index::HeartbeatRequest};
 use std::{
     collections::{BTreeMap, HashMap},
     sync::{Arc, PoisonError, RwLock},
@@ -126,7 +126,7 @@ impl Members {
 
     /// What the node is now.
     pub fn state(&self, member: &Member) -> NodeState {
-        NodeState::derive(member.row.intent, member.age(), self.started.elapsed())
+        liveness::derive(member.row.intent, member.age(), self.started.elapsed())
     }
 
     /// All groups, by number.

@@ -65,6 +65,7 @@ impl StopProof<'_> {
             owners: touched.owners,
             tags: touched.tags,
             worst_margin: worst,
+            groups_counted: groups.len() as u32,
         }))
     }
 }

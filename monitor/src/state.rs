@@ -3,14 +3,13 @@
 
 #[cfg(test)]
 mod tests;
-mod words;
 
+pub use asterism_proto::NodeState;
 use asterism_proto::index::Intent;
 use std::{
     collections::VecDeque,
     time::{Duration, Instant},
 };
-pub use words::NodeState;
 
 /// A node that fell this often within [`FALLS_WINDOW`] waits the longest before it counts as online again.
 const FALLS_MAX: usize = 8;

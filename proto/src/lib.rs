@@ -3,6 +3,7 @@
 pub mod access;
 pub mod error;
 pub mod ids;
+pub mod node_state;
 
 /// Shards of one storage node.
 #[allow(missing_docs, unreachable_pub, clippy::all)]
@@ -25,3 +26,4 @@ pub mod monitor {
 pub use access::allowed_roles;
 pub use error::{ShardError, ShardErrorKind};
 pub use ids::{ClusterId, ExtentId, IdError, NodeId, NodeName, Role};
+pub use node_state::NodeState;

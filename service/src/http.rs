@@ -5,7 +5,7 @@ use axum::{
     Json, Router,
     body::Body,
     extract::{ConnectInfo, State},
-    http::{StatusCode, header},
+    http::{HeaderMap, StatusCode, header},
     response::{IntoResponse, Response},
     routing::get,
 };
@@ -114,9 +114,16 @@ pub fn pages(metrics: Metrics, readiness: Readiness) -> Router {
         .with_state(Pages { metrics, readiness })
 }
 
-async fn show_metrics(State(pages): State<Pages>) -> Response {
-    match pages.metrics.text() {
-        Ok(text) => ([(header::CONTENT_TYPE, metrics::CONTENT_TYPE)], text).into_response(),
+async fn show_metrics(State(pages): State<Pages>, headers: HeaderMap) -> Response {
+    let accepted = headers.get(header::ACCEPT).and_then(|value| value.to_str().ok());
+    let openmetrics = accepted.is_some_and(|accepted| accepted.contains("application/openmetrics-text"));
+    let (text, media_type) = if openmetrics {
+        (pages.metrics.text(), metrics::OPENMETRICS)
+    } else {
+        (pages.metrics.classic_text(), metrics::CLASSIC)
+    };
+    match text {
+        Ok(text) => ([(header::CONTENT_TYPE, media_type)], text).into_response(),
         Err(error) => {
             tracing::error!(%error, "metrics cannot be encoded");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()

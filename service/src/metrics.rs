@@ -7,8 +7,10 @@ use prometheus_client::{
 };
 use std::sync::{Arc, Mutex, PoisonError};
 
-/// What `/metrics` must be served as.
-pub const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The media type of [`Metrics::text`].
+pub const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+/// The media type of [`Metrics::classic_text`].
+pub const CLASSIC: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The metrics of one process; clones share them.
 #[derive(Clone)]
@@ -36,11 +38,63 @@ impl Metrics {
         text::encode(&mut out, &self.0.lock().unwrap_or_else(PoisonError::into_inner))?;
         Ok(out)
     }
+
+    /// The same in the older text format, for whoever does not ask for OpenMetrics: people, and `promtool check metrics`.
+    pub fn classic_text(&self) -> Result<String, std::fmt::Error> {
+        Ok(classic(&self.text()?))
+    }
+}
+
+/// In the older format a counter's `HELP` and `TYPE` bear the name of its samples, there are fewer types, and no end mark.
+fn classic(openmetrics: &str) -> String {
+    let lines: Vec<&str> = openmetrics.lines().collect();
+    let is_type = |line: Option<&&str>, name: &str, wanted: &str| {
+        line.is_some_and(|line| *line == format!("# TYPE {name} {wanted}"))
+    };
+    let mut out = String::with_capacity(openmetrics.len());
+    for (at, line) in lines.iter().enumerate() {
+        let about = line.strip_prefix("# ").and_then(|rest| rest.split_once(' '));
+        let line = match about {
+            None if line.starts_with('#') => continue,
+            Some(("UNIT", _)) => continue,
+            Some((word @ ("HELP" | "TYPE"), rest)) => {
+                let (name, text) = rest.split_once(' ').unwrap_or((rest, ""));
+                let near = [lines.get(at), lines.get(at + 1), lines.get(at + 2)];
+                let is = |wanted| near.into_iter().any(|line| is_type(line, name, wanted));
+                let suffix = if is("counter") {
+                    "_total"
+                } else if is("info") {
+                    "_info"
+                } else {
+                    ""
+                };
+                let text = match (word, text) {
+                    ("TYPE", "info") => "gauge",
+                    ("TYPE", "unknown") => "untyped",
+                    (_, text) => text,
+                };
+                format!("# {word} {name}{suffix} {text}")
+            }
+            _ => (*line).to_owned(),
+        };
+        out.push_str(&line);
+        out.push('\n');
+    }
+    out
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_older_format_names_counters_as_their_samples() {
+        let openmetrics = "# HELP a_puts Puts.\n# TYPE a_puts counter\na_puts_total 3\n# HELP a_bytes Bytes.\n\
+                           # TYPE a_bytes gauge\n# UNIT a_bytes bytes\na_bytes 7\n# EOF\n";
+        let expected = "# HELP a_puts_total Puts.\n# TYPE a_puts_total counter\na_puts_total 3\n# HELP a_bytes Bytes.\n\
+                        # TYPE a_bytes gauge\na_bytes 7\n";
+        assert_eq!(classic(openmetrics), expected);
+    }
 
     #[test]
     fn says_what_runs() {

@@ -94,6 +94,7 @@ fn numbers(refusal: &StopRefusal) -> ActResponse {
         words.iter().take(WORDS_MAX).map(|word| one_line(word, WORD_CHARS_MAX)).collect::<Vec<_>>()
     };
     ActResponse {
+        groups_counted: refusal.groups_counted,
         groups_below_floor: refusal.groups_below_floor,
         worst_margin: refusal.worst_margin,
         files_touched: refusal.files_touched,

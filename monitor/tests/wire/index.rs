@@ -84,6 +84,7 @@ fn granted() -> Verdict {
 
 fn refused() -> Verdict {
     Verdict::Refused(StopRefusal {
+        groups_counted: 256,
         reason: "12 groups would fall below 5 live members".into(),
         groups_below_floor: 12,
         files_touched: 34,
