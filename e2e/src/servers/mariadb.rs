@@ -125,11 +125,17 @@ fn own(folder: &Path) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// A command that runs as the unprivileged user, bound to the test's life.
-fn unprivileged(name: &str) -> anyhow::Result<Command> {
-    let target = program(name)?;
+/// A command that runs as the unprivileged user in its own folder, bound to the test's life.
+fn unprivileged(name: &str, folder: &Path) -> anyhow::Result<Command> {
+    let mut command = without_privileges(&program(name)?)?;
+    // A starting server removes every temporary table that it finds, those of its neighbours too.
+    command.env("TMPDIR", folder);
+    Ok(command)
+}
+
+fn without_privileges(target: &Path) -> anyhow::Result<Command> {
     if !is_root() {
-        return bound_command(&target);
+        return bound_command(target);
     }
     // One `setpriv` does both: the kernel forgets the bond to the parent when the user changes afterwards.
     let mut command = Command::new(program("setpriv")?);
@@ -139,7 +145,7 @@ fn unprivileged(name: &str) -> anyhow::Result<Command> {
 }
 
 fn initialise(folder: &Path) -> anyhow::Result<()> {
-    let output = unprivileged("mariadb-install-db")?
+    let output = unprivileged("mariadb-install-db", folder)?
         .args(["--no-defaults", "--auth-root-authentication-method=normal", "--skip-test-db"])
         .arg(data(folder))
         .output()
@@ -149,7 +155,7 @@ fn initialise(folder: &Path) -> anyhow::Result<()> {
 }
 
 fn serve(folder: &Path, port: u16, settings: &[String]) -> anyhow::Result<Process> {
-    let mut command = unprivileged("mariadbd")?;
+    let mut command = unprivileged("mariadbd", folder)?;
     command
         .args(["--no-defaults", "--bind-address=127.0.0.1", "--skip-name-resolve"])
         .args(["--innodb-flush-log-at-trx-commit=1", "--sync-binlog=1", "--innodb-buffer-pool-size=64M"])
