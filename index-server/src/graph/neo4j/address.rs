@@ -29,12 +29,14 @@ impl Address {
         let (account, host) = rest.rsplit_once('@').ok_or(FORM)?;
         let (user, password) = account.split_once(':').ok_or(FORM)?;
         let authority: Authority = host.parse().map_err(|_| FORM)?;
-        if authority.host().is_empty() || (authority.port().is_some() && authority.port_u16().is_none()) {
+        let name = authority.host();
+        let port = authority.port_u16().unwrap_or(PORT);
+        // The parser overlooks a port that is no number.
+        if name.is_empty() || (host != name && host != format!("{name}:{port}")) {
             return Err(FORM);
         }
-        let port = authority.port_u16().unwrap_or(PORT);
         Ok(Self {
-            url: format!("{scheme}://{}:{port}", authority.host()),
+            url: format!("{scheme}://{name}:{port}"),
             user: decoded(user)?,
             password: Secret::new(decoded(password)?),
         })
