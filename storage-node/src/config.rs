@@ -161,6 +161,13 @@ mod tests {
     }
 
     #[test]
+    fn the_example_works() {
+        let text = include_str!("../../deploy/config/storage-node.toml");
+        let config: Config = toml::from_str(text).unwrap();
+        config.check().unwrap();
+    }
+
+    #[test]
     fn the_least_configuration_works() {
         let config = check("").unwrap();
         assert_eq!(config.reserve_bytes, 64 << 20);
