@@ -6,7 +6,7 @@ use crate::{
 };
 use asterism_proto::{NodeId, NodeName, NodeState, index::HeartbeatRequest};
 use std::{
-    collections::{BTreeMap, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, PoisonError, RwLock},
     time::{Duration, Instant},
 };
@@ -18,6 +18,8 @@ pub struct Member {
     pub row: NodeRow,
     /// The last heartbeat and when it came.
     pub heard: Option<(Instant, HeartbeatRequest)>,
+    /// It came back with fewer shards than it left with; until it is counted, nobody knows which.
+    doubtful: bool,
 }
 
 impl Member {
@@ -43,13 +45,15 @@ impl Member {
 
     /// Whether it counts when losses are counted: a node that is to stop does not.
     pub fn is_live(&self) -> bool {
-        self.is_heard() && !matches!(self.row.intent, Intent::Stopping | Intent::Retired)
+        self.is_heard() && !self.doubtful && !matches!(self.row.intent, Intent::Stopping | Intent::Retired)
     }
 }
 
 #[derive(Default)]
 struct Seen {
     members: BTreeMap<NodeId, Member>,
+    /// Started anew, and not yet counted.
+    uncounted: BTreeSet<NodeId>,
     groups: Arc<Vec<Group>>,
 }
 
@@ -80,10 +84,13 @@ impl Members {
     /// Takes over rows of the catalog; what was heard stays.
     pub fn set_rows(&self, rows: Vec<NodeRow>) {
         let mut seen = self.write();
-        let mut heard: HashMap<NodeId, _> =
-            std::mem::take(&mut seen.members).into_iter().map(|(id, member)| (id, member.heard)).collect();
-        seen.members =
-            rows.into_iter().map(|row| (row.id, Member { heard: heard.remove(&row.id).flatten(), row })).collect();
+        let mut known = std::mem::take(&mut seen.members);
+        let renewed = rows.into_iter().map(|row| {
+            let (heard, doubtful) =
+                known.remove(&row.id).map_or((None, false), |old| (old.heard, old.doubtful));
+            (row.id, Member { row, heard, doubtful })
+        });
+        seen.members = renewed.collect();
     }
 
     /// Takes over the groups of the catalog.
@@ -93,12 +100,31 @@ impl Members {
 
     /// A node was heard; false if it is not known and must join first.
     pub fn hear(&self, node: NodeId, said: HeartbeatRequest) -> bool {
-        match self.write().members.get_mut(&node) {
-            Some(member) => {
-                member.heard = Some((Instant::now(), said));
-                true
-            }
-            None => false,
+        let mut seen = self.write();
+        let Some(member) = seen.members.get_mut(&node) else { return false };
+        let before = member.heard.as_ref().map(|(_, before)| (before.boot.clone(), before.shards));
+        let started = before.as_ref().is_none_or(|(boot, _)| *boot != said.boot);
+        if started {
+            member.doubtful = before.is_some_and(|(_, shards)| said.shards < shards);
+        }
+        member.heard = Some((Instant::now(), said));
+        if started {
+            seen.uncounted.insert(node);
+        }
+        true
+    }
+
+    /// Nodes that started anew and have not been counted since.
+    pub fn to_be_counted(&self) -> BTreeSet<NodeId> {
+        self.read().uncounted.clone()
+    }
+
+    /// What the node holds is known again.
+    pub fn counted(&self, node: NodeId) {
+        let mut seen = self.write();
+        seen.uncounted.remove(&node);
+        if let Some(member) = seen.members.get_mut(&node) {
+            member.doubtful = false;
         }
     }
 
@@ -178,22 +204,28 @@ impl Members {
         let rate = |group: &Group| {
             let members = group.members.iter().filter_map(|node| seen.members.get(node));
             let (mut writable, mut room) = (0, u64::MAX);
-            for member in members.filter(|member| member.is_writable() && member.free_bytes() >= shard_bytes) {
+            for member in members.filter(|member| member.is_writable() && member.free_bytes() >= shard_bytes)
+            {
                 writable += 1;
                 room = room.min(member.free_bytes());
             }
             (writable, room)
         };
         let groups = &seen.groups;
-        let drawn = (0..CANDIDATES.min(groups.len())).map(|_| draw(groups.len())).filter_map(|at| groups.get(at));
-        let full = drawn.map(|group| (rate(group), group)).filter(|((writable, _), group)| *writable == group.members.len());
+        let drawn =
+            (0..CANDIDATES.min(groups.len())).map(|_| draw(groups.len())).filter_map(|at| groups.get(at));
+        let full = drawn
+            .map(|group| (rate(group), group))
+            .filter(|((writable, _), group)| *writable == group.members.len());
         if let Some((_, group)) = full.max_by_key(|(rating, _)| *rating) {
             return Ok(group.clone());
         }
         // Not among those drawn: look at all before writing an extent short.
         match groups.iter().map(|group| (rate(group), group)).max_by_key(|(rating, _)| *rating) {
             Some(((writable, _), group)) if writable >= floor => Ok(group.clone()),
-            best => Err(TooFewNodes { reachable: best.map_or(0, |((writable, _), _)| writable), needed: floor }),
+            best => {
+                Err(TooFewNodes { reachable: best.map_or(0, |((writable, _), _)| writable), needed: floor })
+            }
         }
     }
 

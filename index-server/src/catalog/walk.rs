@@ -1,6 +1,15 @@
 //! Walking over everything there is, for what is rebuilt or checked as a whole.
 
-use super::{Catalog, EntryId, Result, page_limit, row::Columns, tree::FILE};
+use super::{
+    Catalog, EntryId, ExtentRow, Result,
+    dialect::sql,
+    extents::{EXTENT_COLUMNS, extent, extent_id, slots_by_extent},
+    page_limit,
+    row::Columns,
+    transaction::Tx,
+    tree::FILE,
+};
+use asterism_proto::ExtentId;
 
 impl Catalog {
     /// The numbers of all files of all users, those in the trash too, piece by piece in order.
@@ -22,4 +31,37 @@ impl Catalog {
         })
         .await
     }
+
+    /// All extents of all files, piece by piece in the order of their ids.
+    ///
+    /// # Errors
+    /// [`super::CatalogError::Unavailable`].
+    pub async fn extents_after(&self, after: Option<ExtentId>, limit: u32) -> Result<Vec<ExtentRow>> {
+        self.read(move |mut tx| async move {
+            let rows = extents(&mut tx, after, limit).await;
+            (tx, rows)
+        })
+        .await
+    }
+}
+
+async fn extents(tx: &mut Tx, after: Option<ExtentId>, limit: u32) -> Result<Vec<ExtentRow>> {
+    let after = after.as_ref().map_or(&[][..], |after| &after.as_bytes()[..]);
+    let rows = sqlx::query(sql(format!(
+        "SELECT {EXTENT_COLUMNS} FROM extents x WHERE x.id > ? ORDER BY x.id LIMIT ?"
+    )))
+    .bind(after)
+    .bind(i64::from(page_limit(limit)))
+    .fetch_all(&mut **tx)
+    .await?;
+    let Some(last) = rows.last() else { return Ok(Vec::new()) };
+    let last = extent_id(last, "id")?;
+    let short =
+        sqlx::query("SELECT extent, slot FROM short_shards WHERE extent > ? AND extent <= ? ORDER BY slot")
+            .bind(after)
+            .bind(&last.as_bytes()[..])
+            .fetch_all(&mut **tx)
+            .await?;
+    let mut short = slots_by_extent(&short)?;
+    rows.iter().map(|row| extent(row, short.remove(&extent_id(row, "id")?).unwrap_or_default())).collect()
 }

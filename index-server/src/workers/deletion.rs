@@ -37,7 +37,9 @@ impl Deletion {
                 let gone = |(removal, outcome): (&Removal, Deleted)| (outcome != Deleted::Failed).then_some(removal.id);
                 let confirmed: Vec<i64> = removals.iter().zip(outcomes).filter_map(gone).collect();
                 self.extents.catalog.confirm_removals(&confirmed).await?;
-                self.state.succeeded(confirmed.len() as u64);
+                if !confirmed.is_empty() {
+                    self.state.succeeded(confirmed.len() as u64);
+                }
                 if confirmed.len() < removals.len() {
                     self.state.failed("a node could not remove some shards");
                 }

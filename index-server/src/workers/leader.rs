@@ -1,10 +1,11 @@
 //! One index-server at a time does the background work: the holder of a lease whose epoch storage nodes check too.
 
 use super::{
-    LOOK_EVERY, deletion::Deletion, graph::Projection, repair::Repair, state::WorkerState, tagging::Tagging, trash::Trash,
+    LOOK_EVERY, census::Census, deletion::Deletion, graph::Projection, repair::Repair, state::WorkerState,
+    tagging::Tagging, trash::Trash,
 };
 use crate::{
-    catalog::{Catalog, CatalogError, Lease},
+    catalog::{Catalog, CatalogError, Dialect, Lease},
     events::{Event, Events},
     files::Extents,
     graph::TagGraph,
@@ -52,14 +53,14 @@ pub struct Workers {
     pub tagging: Arc<Notify>,
     /// Told when something is to be projected.
     pub projecting: Arc<Notify>,
-    /// Repair, tagging, graph, deletion and trash, in the order of [`Workers::states`].
-    pub states: [WorkerState; 5],
+    /// Repair, census, tagging, graph, deletion and trash, in the order of [`Workers::states`].
+    pub states: [WorkerState; 6],
 }
 
 impl Workers {
     /// The workers' states before they run.
-    pub fn states() -> [WorkerState; 5] {
-        ["repair", "tagging", "graph", "deletion", "trash"].map(WorkerState::new)
+    pub fn states() -> [WorkerState; 6] {
+        ["repair", "census", "tagging", "graph", "deletion", "trash"].map(WorkerState::new)
     }
 
     /// Waits for the lease, works while it is held, and so on until `stop`.
@@ -113,14 +114,22 @@ impl Workers {
     fn start(&self, lease: &Lease, tracker: &TaskTracker, stop: &CancellationToken) {
         let extents = Extents { catalog: self.extents.catalog.fenced(lease), ..self.extents.clone() };
         let catalog = extents.catalog.clone();
-        let [repair, tagging, graph, deletion, trash] = self.states.clone();
+        let [repair, census, tagging, graph, deletion, trash] = self.states.clone();
         let woken = Arc::clone(&extents.repair);
         let worker = Repair { extents: extents.clone(), state: repair.clone() };
         tracker.spawn(repeat(repair, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let worker = Census { extents: extents.clone(), state: census.clone() };
+        tracker.spawn(repeat(census, Arc::default(), LOOK_EVERY, stop.clone(), async move || {
+            worker.pass().await
+        }));
         let worker = Deletion { extents: extents.clone(), state: deletion.clone() };
-        tracker.spawn(repeat(deletion, Arc::default(), LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        tracker.spawn(repeat(deletion, Arc::default(), LOOK_EVERY, stop.clone(), async move || {
+            worker.pass().await
+        }));
         let worker = Trash { catalog: catalog.clone(), kept: self.trash_kept, state: trash.clone() };
-        tracker.spawn(repeat(trash, Arc::default(), TRASH_EVERY, stop.clone(), async move || worker.pass().await));
+        tracker.spawn(repeat(trash, Arc::default(), TRASH_EVERY, stop.clone(), async move || {
+            worker.pass().await
+        }));
         let worker = Projection::new(catalog, Arc::clone(&self.graph), graph.clone());
         let woken = Arc::clone(&self.projecting);
         tracker.spawn(repeat(graph, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
@@ -175,7 +184,10 @@ async fn acquire(catalog: &Catalog, holder: &str) -> Result<Lease, CatalogError>
     match catalog.acquire_lease(LEASE, holder, None).await {
         Err(CatalogError::Stale) => {
             let seen = catalog.lease(LEASE).await?;
-            sleep(LEASE_TIME).await;
+            // An SQLite database is this process's alone: whoever held the lease has ended.
+            if catalog.database().dialect() != Dialect::Sqlite {
+                sleep(LEASE_TIME).await;
+            }
             catalog.acquire_lease(LEASE, holder, seen.as_ref()).await
         }
         taken => taken,
@@ -210,7 +222,7 @@ async fn hold(catalog: &Catalog, lease: Lease, stop: &CancellationToken) -> Opti
 }
 
 /// Measures rates, and tells the page when nodes or margins changed.
-async fn measure(extents: Extents, events: Events, states: [WorkerState; 5], stop: CancellationToken) {
+async fn measure(extents: Extents, events: Events, states: [WorkerState; 6], stop: CancellationToken) {
     let mut tick = interval(MEASURE);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut nodes = BTreeMap::new();
@@ -232,6 +244,10 @@ async fn measure(extents: Extents, events: Events, states: [WorkerState; 5], sto
                 let (from, to) = (before.to_owned(), now.to_owned());
                 events.publish_to_all(Event::NodeChanged { node: member.row.name.to_string(), from, to });
             }
+        }
+        // Whoever leads now has raised the epoch at the nodes; uploads through this server must keep up.
+        if let Ok(epoch) = extents.catalog.current_epoch(LEASE).await {
+            extents.epoch.fetch_max(epoch, Ordering::Relaxed);
         }
         // A database that is away is told by everything else.
         if let Ok(short) = short_extents(&extents.catalog).await {

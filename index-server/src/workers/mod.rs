@@ -1,5 +1,6 @@
 //! Work in the background: one owner at a time by lease, each worker with a visible state and an end.
 
+mod census;
 mod deletion;
 mod graph;
 mod leader;

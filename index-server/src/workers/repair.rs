@@ -2,17 +2,17 @@
 //! shard back from its disk.
 
 use crate::{
-    catalog::{CatalogError, ExtentRow},
+    catalog::{AbandonedExtent, CatalogError, ExtentRow},
     files::Extents,
     workers::WorkerState,
 };
-use asterism_cluster::rebuild;
+use asterism_cluster::{Extent, rebuild};
 use asterism_proto::NodeId;
 use futures::{StreamExt, stream};
 use std::collections::{BTreeSet, HashMap};
 
-/// Extents looked at in a pass.
-const PASS: u32 = 256;
+/// Extents fetched at once.
+const PAGE: u32 = 256;
 /// Extents rebuilt at once; each holds a few stripes in memory.
 const AT_ONCE: usize = 4;
 
@@ -22,24 +22,30 @@ pub(super) struct Repair {
 }
 
 impl Repair {
-    /// One pass; true if something was repaired, so that another pass is worth it.
+    /// One pass through all that is short, so that what cannot be repaired now never stands in the way of what can; true if
+    /// something was repaired, so that another pass is worth it.
     pub(super) async fn pass(&self) -> Result<bool, CatalogError> {
-        self.state.set_queue(self.extents.catalog.short_count().await?);
-        let rows = self.extents.catalog.short_worst(None, PASS).await?;
+        let (mut repaired, mut after) = (0, None);
+        loop {
+            self.state.set_queue(self.extents.catalog.short_count().await?);
+            let page = self.extents.catalog.short_worst(after, PAGE).await?;
+            let Some((last, _)) = page.last() else { return Ok(repaired > 0) };
+            after = Some(*last);
+            repaired += self.page(page.into_iter().map(|(_, row)| row)).await;
+        }
+    }
+
+    async fn page(&self, rows: impl Iterator<Item = ExtentRow>) -> u64 {
         let live = self.extents.members.live();
-        // Worst margin now, not worst when it was noted: who is away counts too.
-        let mut rows: Vec<(i32, ExtentRow)> = rows
-            .into_iter()
-            .map(|(_, row)| (self.extents.margin(&row, &live).unwrap_or(i32::MIN), row))
-            .collect();
+        // Worst margin now, not worst when it was noted: who is away counts too. Without enough shards its turn comes later.
+        let mut rows: Vec<(i32, ExtentRow)> =
+            rows.filter_map(|row| Some((self.extents.margin(&row, &live)?, row))).filter(|(margin, _)| *margin >= 0).collect();
         rows.sort_by_key(|(margin, _)| *margin);
-        let repaired = stream::iter(rows)
+        stream::iter(rows)
             .map(|(_, row)| self.extent(row))
             .buffer_unordered(AT_ONCE)
-            .fold(0u64, async |sum, repaired| sum + repaired)
-            .await;
-        self.state.set_queue(self.extents.catalog.short_count().await?);
-        Ok(repaired > 0)
+            .fold(0, async |sum, repaired| sum + repaired)
+            .await
     }
 
     /// Rebuilds what can be rebuilt of one extent; how many shards were.
@@ -63,7 +69,7 @@ impl Repair {
             let (shards, epoch) = (&self.extents.shards, self.extents.epoch());
             let rebuilt = rebuild(shards, &extent, row.bytes, usize::from(slot), order.clone(), epoch).await;
             let counted = match rebuilt {
-                Ok(()) => self.extents.catalog.clear_short(extent.id, slot).await.map_err(|error| error.to_string()),
+                Ok(()) => self.count(&extent, slot).await.map_err(|error| error.to_string()),
                 Err(error) => Err(error.to_string()),
             };
             match counted {
@@ -79,5 +85,12 @@ impl Repair {
             }
         }
         repaired
+    }
+
+    /// The shard is there. If its file went meanwhile, it goes too: its removal may have been confirmed before it came.
+    async fn count(&self, extent: &Extent, slot: u8) -> Result<(), CatalogError> {
+        self.extents.catalog.clear_short(extent.id, slot).await?;
+        let shards = vec![(slot, extent.nodes[usize::from(slot)])];
+        self.extents.catalog.remove_abandoned(&[AbandonedExtent { id: extent.id, shards }]).await.map(drop)
     }
 }
