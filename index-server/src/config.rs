@@ -65,3 +65,15 @@ fn default_upload_bytes_max() -> u64 {
 fn default_log_level() -> String {
     "info".into()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_example_works() {
+        let text = include_str!("../../deploy/config/index-server.toml");
+        let config: Config = toml::from_str(text).unwrap();
+        assert!(config.nodes_expected >= config.policy.total());
+    }
+}

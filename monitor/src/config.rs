@@ -215,6 +215,12 @@ mod tests {
     }
 
     #[test]
+    fn the_example_works() {
+        let example = Path::new(env!("CARGO_MANIFEST_DIR")).join("../deploy/config/monitor.toml");
+        assert!(Config::load(&example).unwrap().power.ssh.is_some());
+    }
+
+    #[test]
     fn whole_and_broken_seconds_are_taken() {
         let config = load("push_interval_seconds = 1\nprobe_interval_seconds = 0.2").unwrap();
         assert_eq!(config.push_interval_seconds.get(), Duration::from_secs(1));
