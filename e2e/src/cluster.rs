@@ -2,8 +2,12 @@
 
 mod api;
 mod cli;
+mod options;
+mod status;
 
 pub use cli::Output;
+pub use options::Options;
+pub use status::Node;
 
 use crate::locate;
 use crate::process::{Process, bound_command, runs, signal};
@@ -11,8 +15,6 @@ use crate::strays::{Mark, command_line};
 use crate::wait::until;
 use anyhow::{Context, bail, ensure};
 use rustix::process::Signal;
-use serde::Deserialize;
-use serde_json::Value;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -24,64 +26,6 @@ const READY_LIMIT: Duration = Duration::from_secs(120);
 const STOP_LIMIT: Duration = Duration::from_secs(60);
 /// So much of each process's log stands in a failure message.
 const LOG_LINES: usize = 25;
-
-/// How a cluster is started; the defaults are those of a person who gives no argument but the directory.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// Storage nodes.
-    pub nodes: u16,
-    /// `k+m`.
-    pub policy: String,
-    /// `mysql://…`; nothing is SQLite in the directory.
-    pub database: Option<String>,
-    /// `bolt://…`; nothing is tables in the database.
-    pub graph: Option<String>,
-    /// Where the monitor pushes.
-    pub pushgateway: Option<String>,
-    /// The address of page and API.
-    pub listen: String,
-    /// Where everything is kept; nothing is a fresh directory, which goes with the cluster.
-    pub data_dir: Option<PathBuf>,
-    /// A command that `up` is started through, with its arguments (a namespace, a limit).
-    pub wrapper: Vec<String>,
-    /// Further arguments of `up`.
-    pub arguments: Vec<String>,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            nodes: 6,
-            policy: "4+2".to_owned(),
-            database: None,
-            graph: None,
-            pushgateway: None,
-            listen: "127.0.0.1:0".to_owned(),
-            data_dir: None,
-            wrapper: Vec::new(),
-            arguments: Vec::new(),
-        }
-    }
-}
-
-/// One row of `asterism node ls --json`.
-#[derive(Clone, Debug, Deserialize)]
-pub struct Node {
-    /// Its name, also that of its directory.
-    pub name: String,
-    /// Its UUID.
-    pub id: String,
-    /// `online`, `offline`, `asleep`, …
-    pub state: String,
-    /// Where it serves shards.
-    pub address: String,
-    /// Its process.
-    pub pid: Option<u32>,
-    /// Bytes that it can still take.
-    pub free_bytes: u64,
-    /// Bytes that it may hold.
-    pub capacity_bytes: u64,
-}
 
 /// A running cluster; dropping it kills every process that it started, however deep.
 #[derive(Debug)]
@@ -105,7 +49,7 @@ impl Cluster {
         let home = tempfile::Builder::new().prefix("cluster-").tempdir()?;
         let data_dir = options.data_dir.clone().unwrap_or_else(|| home.path().join("data"));
         let mark = Mark::fresh();
-        let process = Process::start("up", up(&options, &data_dir, &mark)?, home.path())?;
+        let process = Process::start("up", options.command(&data_dir, &mark)?, home.path())?;
         let mut cluster =
             Self { process, mark, options, data_dir, address: String::new(), token: String::new(), home };
         cluster.ready().await?;
@@ -120,7 +64,7 @@ impl Cluster {
         let home = tempfile::Builder::new().prefix("cluster-").tempdir()?;
         let data_dir = options.data_dir.clone().unwrap_or_else(|| home.path().join("data"));
         let mark = Mark::fresh();
-        let mut process = Process::start("up", up(options, &data_dir, &mark)?, home.path())?;
+        let mut process = Process::start("up", options.command(&data_dir, &mark)?, home.path())?;
         let result = process.wait(READY_LIMIT).await;
         mark.kill_all();
         let status = result?;
@@ -140,7 +84,7 @@ impl Cluster {
         let left = self.mark.processes();
         ensure!(left.is_empty(), "processes of the cluster still run: {}", describe(&left));
         let folder = tempfile::Builder::new().prefix("up-").tempdir_in(self.home.path())?.keep();
-        self.process = Process::start("up", up(&self.options, &self.data_dir, &self.mark)?, &folder)?;
+        self.process = Process::start("up", self.options.command(&self.data_dir, &self.mark)?, &folder)?;
         self.ready().await
     }
 
@@ -285,73 +229,6 @@ impl Cluster {
         &self.token
     }
 
-    /// All nodes.
-    ///
-    /// # Errors
-    /// The command fails, or prints something else.
-    pub async fn nodes(&self) -> anyhow::Result<Vec<Node>> {
-        Ok(serde_json::from_value(self.cli(&["node", "ls", "--json"]).await?.json()?)?)
-    }
-
-    /// One node.
-    ///
-    /// # Errors
-    /// There is none of that name.
-    pub async fn node(&self, name: &str) -> anyhow::Result<Node> {
-        let nodes = self.nodes().await?;
-        nodes.into_iter().find(|node| node.name == name).with_context(|| format!("there is no node {name}"))
-    }
-
-    /// `asterism status --json`.
-    ///
-    /// # Errors
-    /// The command fails.
-    pub async fn status(&self) -> anyhow::Result<Value> {
-        self.cli(&["status", "--json"]).await?.json()
-    }
-
-    /// Waits until `asterism status` satisfies `condition`, which fails with what is still missing.
-    ///
-    /// # Errors
-    /// It does not within `limit`; the message carries the last status.
-    pub async fn status_until(
-        &self,
-        what: &str,
-        limit: Duration,
-        condition: impl Fn(&Value) -> bool,
-    ) -> anyhow::Result<Value> {
-        until(what, limit, async || {
-            let status = self.status().await?;
-            ensure!(condition(&status), "the status is {status}");
-            Ok(status)
-        })
-        .await
-        .with_context(|| self.log_tail())
-    }
-
-    /// Waits until every group has its full margin again, nothing is short and every background queue is empty.
-    ///
-    /// # Errors
-    /// It does not within `limit`.
-    pub async fn whole_until(&self, limit: Duration) -> anyhow::Result<Value> {
-        let parity: i64 =
-            self.options.policy.split('+').nth(1).and_then(|m| m.parse().ok()).context("no policy")?;
-        self.status_until("the full margin", limit, |status| {
-            status["groups"]["worst_margin"].as_i64() == Some(parity)
-                && status["short_extents"].as_u64() == Some(0)
-                && idle(status)
-        })
-        .await
-    }
-
-    /// Waits until every file was tagged and every tag is in the graph.
-    ///
-    /// # Errors
-    /// It is not within `limit`.
-    pub async fn tagged_until(&self, limit: Duration) -> anyhow::Result<Value> {
-        self.status_until("the end of tagging", limit, idle).await
-    }
-
     async fn ready(&mut self) -> anyhow::Result<()> {
         let process = &mut self.process;
         let mut ended = None;
@@ -384,47 +261,6 @@ impl Drop for Cluster {
     }
 }
 
-/// Whether no background worker has anything to do.
-fn idle(status: &Value) -> bool {
-    let Some(workers) = status["background"].as_array() else { return false };
-    // The trash is a queue that waits for its day.
-    workers
-        .iter()
-        .filter(|worker| worker["name"] != "trash")
-        .all(|worker| worker["queue"].as_u64() == Some(0))
-}
-
 fn describe(ids: &[u32]) -> String {
     ids.iter().map(|id| format!("{id} ({})", command_line(*id))).collect::<Vec<_>>().join(", ")
-}
-
-fn up(options: &Options, data_dir: &Path, mark: &Mark) -> anyhow::Result<std::process::Command> {
-    let binary = locate::binary("asterism")?;
-    let mut command = match options.wrapper.split_first() {
-        Some((program, arguments)) => {
-            let mut command = bound_command(&locate::program(program)?)?;
-            command.args(arguments).arg(binary);
-            command
-        }
-        None => bound_command(&binary)?,
-    };
-    mark.set(&mut command).arg("up").arg("--data-dir").arg(data_dir);
-    command.args(["--listen", &options.listen]);
-    command.args(["--nodes", &options.nodes.to_string(), "--policy", &options.policy]);
-    let urls = [
-        ("--database", &options.database),
-        ("--graph", &options.graph),
-        ("--pushgateway", &options.pushgateway),
-    ];
-    for (name, url) in urls {
-        if let Some(url) = url {
-            command.args([name, url]);
-        }
-    }
-    command.args(&options.arguments);
-    // What a developer's shell says must not decide.
-    for variable in ["ASTERISM_SERVER", "ASTERISM_TOKEN", "ASTERISM_DATABASE", "ASTERISM_GRAPH"] {
-        command.env_remove(variable);
-    }
-    Ok(command)
 }

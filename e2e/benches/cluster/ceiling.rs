@@ -6,9 +6,12 @@ use std::path::Path;
 use std::time::Instant;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
 
 const BLOCK_BYTES: usize = 256 << 10;
 const COPY_BYTES: usize = 256 << 20;
+/// About the head of a small request.
+const LINE_BYTES: usize = 128;
 
 /// Megabytes a second from memory to memory.
 pub(crate) fn memcpy() -> f64 {
@@ -46,6 +49,48 @@ pub(crate) async fn loopback_tcp(bytes: u64) -> anyhow::Result<f64> {
     }
     sender.await??;
     Ok(received as f64 / 1e6 / begin.elapsed().as_secs_f64())
+}
+
+/// Questions of one line answered by `bytes`, a second, by so many connections at once.
+pub(crate) async fn loopback_exchanges(bytes: usize, count: usize, clients: usize) -> anyhow::Result<f64> {
+    let listener = TcpListener::bind("127.0.0.1:0").await?;
+    let address = listener.local_addr()?;
+    let server = tokio::spawn(async move {
+        let mut connections = JoinSet::new();
+        for _ in 0..clients {
+            let (mut stream, _) = listener.accept().await?;
+            connections.spawn(async move {
+                let (mut question, answer) = ([0; LINE_BYTES], vec![7; bytes]);
+                while stream.read_exact(&mut question).await.is_ok() {
+                    stream.write_all(&answer).await?;
+                }
+                std::io::Result::Ok(())
+            });
+        }
+        while let Some(connection) = connections.join_next().await {
+            connection??;
+        }
+        anyhow::Ok(())
+    });
+    let begin = Instant::now();
+    let mut tasks = JoinSet::new();
+    for _ in 0..clients {
+        tasks.spawn(async move {
+            let mut stream = TcpStream::connect(address).await?;
+            let mut answer = vec![0; bytes];
+            for _ in 0..count / clients {
+                stream.write_all(&[7; LINE_BYTES]).await?;
+                stream.read_exact(&mut answer).await?;
+            }
+            std::io::Result::Ok(())
+        });
+    }
+    while let Some(task) = tasks.join_next().await {
+        task??;
+    }
+    let rate = (count / clients * clients) as f64 / begin.elapsed().as_secs_f64();
+    server.await??;
+    Ok(rate)
 }
 
 /// Megabytes a second into one file that is durable in the end.

@@ -32,10 +32,11 @@ async fn main() -> anyhow::Result<()> {
     let files = ceiling::disk_files(cluster.home(), SMALL_BYTES, SMALL_FILES, CONCURRENCY)?;
     report
         .fact(format!("memcpy {memcpy:.0} MB/s, loopback TCP {tcp:.0} MB/s, disk with fsync {disk:.0} MB/s"));
+    let exchanges = ceiling::loopback_exchanges(SMALL_BYTES, 20 * SMALL_FILES, CONCURRENCY).await?;
     report.fact(format!("{files:.0} files of 4 KiB a second, each with fsync, {CONCURRENCY} at once"));
 
     large(&cluster, &client, &mut report, disk, tcp).await?;
-    small(&cluster, &client, &mut report, files).await?;
+    small(&cluster, &client, &mut report, files, exchanges).await?;
     memory(&cluster, &mut report)?;
     report.print()
 }
@@ -66,16 +67,25 @@ async fn large(
     Ok(())
 }
 
-async fn small(cluster: &Cluster, client: &Client, report: &mut Report, files: f64) -> anyhow::Result<()> {
-    for (name, verb) in [("PUT 2,000 × 4 KiB", load::Verb::Put), ("GET 2,000 × 4 KiB", load::Verb::Get)] {
+async fn small(
+    cluster: &Cluster,
+    client: &Client,
+    report: &mut Report,
+    files: f64,
+    exchanges: f64,
+) -> anyhow::Result<()> {
+    for (name, verb, ceiling, ceiling_name) in [
+        ("PUT 2,000 × 4 KiB", load::Verb::Put, files, "files with fsync"),
+        ("GET 2,000 × 4 KiB", load::Verb::Get, exchanges, "loopback TCP"),
+    ] {
         let before = cpu(cluster);
         let small = load::small(client, verb, SMALL_FILES, SMALL_BYTES, CONCURRENCY).await?;
         report.row(Row {
             name,
             rate: small.per_second,
             unit: "files/s",
-            ceiling: files,
-            ceiling_name: "files with fsync",
+            ceiling,
+            ceiling_name,
             cpu_seconds: cpu(cluster) - before,
             latency_ms: Some((small.p50_ms, small.p99_ms)),
         });

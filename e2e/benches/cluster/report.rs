@@ -36,7 +36,7 @@ impl Report {
         let mut out = std::io::stdout().lock();
         writeln!(
             out,
-            "| cluster of 6 processes, 4+2 | rate | ceiling in this run | share | CPU s | p50 / p99 ms |"
+            "| 6 storage nodes, 4+2 | rate | ceiling in this run | share | CPU s | p50 / p99 ms |"
         )?;
         writeln!(out, "|---|---|---|---|---|---|")?;
         for row in &self.rows {
