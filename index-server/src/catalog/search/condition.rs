@@ -4,11 +4,11 @@ use super::super::{
     UserName,
     piece::{Piece, Value},
 };
-use super::{folded, statement::Below};
+use super::{folded, terms::Known};
 use crate::query::{DateRange, Expression, SizeRange, Term};
 use time::{Date, Duration};
 
-/// A condition on the file `e` with the content `c`.
+/// A condition on the file `e`.
 pub(super) type Condition = Piece;
 
 impl Condition {
@@ -21,12 +21,12 @@ impl Condition {
     }
 
     /// What a query asks for.
-    pub(super) fn of(expression: &Expression, folders: &[Below<'_>]) -> Self {
-        let all = |parts: &[Expression]| parts.iter().map(|part| Self::of(part, folders)).collect();
+    pub(super) fn of(expression: &Expression, known: &Known<'_>) -> Self {
+        let all = |parts: &[Expression]| parts.iter().map(|part| Self::of(part, known)).collect();
         match expression {
-            Expression::Term(term) => Self::of_term(term, folders),
+            Expression::Term(term) => Self::of_term(term, known),
             Expression::Not(inner) => {
-                let Self { text, values } = Self::of(inner, folders);
+                let Self { text, values } = Self::of(inner, known);
                 Self { text: format!("NOT ({text})"), values }
             }
             Expression::And(parts) => Self::join(all(parts), " AND "),
@@ -34,27 +34,23 @@ impl Condition {
         }
     }
 
-    fn of_term(term: &Term, folders: &[Below<'_>]) -> Self {
+    fn of_term(term: &Term, known: &Known<'_>) -> Self {
         match term {
-            Term::Word(word) => Self::join(vec![Self::name(word), Self::tag(None, word)], " OR "),
+            Term::Word(word) => Self::join(vec![Self::name(word), known.tagged(term)], " OR "),
             Term::Name(part) => Self::name(part),
-            Term::Tag(name) => Self::tag(None, name),
-            Term::KindTag { kind, name } => Self::tag(Some(kind), name),
+            Term::Tag(_) | Term::KindTag { .. } => known.tagged(term),
             Term::Owner(name) => match name.to_lowercase().parse::<UserName>() {
                 Ok(user) => Self::one("e.owner = ?", Value::Text(user.into())),
                 Err(_) => Self::nothing(),
             },
-            Term::Below(folder) => {
-                let known = folders.iter().position(|below| below.folder == folder);
-                known.map_or_else(Self::nothing, |index| folders[index].condition(index))
-            }
+            Term::Below(folder) => known.below(term, folder),
             Term::Size(range) => Self::size(range),
             Term::Date(range) => Self::join(vec![Self::modified(range), Self::date_tag(range)], " OR "),
         }
     }
 
     /// True of no file.
-    fn nothing() -> Self {
+    pub(super) fn nothing() -> Self {
         Self::constant("1 = 0")
     }
 
@@ -63,29 +59,21 @@ impl Condition {
         Self::one("INSTR(e.name_folded, ?) > 0", Value::Bytes(folded(part)))
     }
 
-    /// The tag in its one spelling, which is how the catalog keeps it.
-    fn tag(kind: Option<&str>, name: &str) -> Self {
-        let Some(name) = asterism_tagger::normalise(name) else { return Self::nothing() };
-        let name = Value::Bytes(name.into_bytes());
-        match kind {
-            None => Self::tagged("t.name = ?", vec![name]),
-            Some(kind) => Self::tagged("t.name = ? AND t.kind = ?", vec![name, Value::Text(kind.to_owned())]),
-        }
-    }
-
-    /// True of a file that carries such a tag, unless a person rejected it.
-    fn tagged(tag: &str, values: Vec<Value>) -> Self {
-        let text = format!(
-            "e.id IN (SELECT g.entry FROM tags t JOIN taggings g ON g.tag = t.id WHERE ({tag}) AND g.state <> 2)"
-        );
-        Self { text, values }
+    /// True of a file that carries one of the tags in the list, unless a person rejected it.
+    pub(super) fn tagged(list: Piece) -> Self {
+        Self::constant("EXISTS (SELECT 1 FROM taggings g WHERE g.entry = e.id AND g.tag IN ")
+            .and_then(list)
+            .and_then(Self::constant(" AND g.state <> 2)"))
     }
 
     fn size(range: &SizeRange) -> Self {
         // A range holds no number above what the column can: see `SizeRange::new`.
         let number = |bytes: u64| Value::Number(i64::try_from(bytes).unwrap_or(i64::MAX));
         let highest = range.bytes_max().map_or(Value::Number(i64::MAX), number);
-        Self::many("c.size BETWEEN ? AND ?", [number(range.bytes_min()), highest])
+        Self::many(
+            "(SELECT c.size FROM contents c WHERE c.id = e.content) BETWEEN ? AND ?",
+            [number(range.bytes_min()), highest],
+        )
     }
 
     fn modified(range: &DateRange) -> Self {
@@ -103,7 +91,10 @@ impl Condition {
             Self::many(&format!("LENGTH(t.name) = {bytes} AND t.name >= ? AND t.name < ?"), values)
         };
         let Self { text, values } = Self::join([4, 7, 10].map(spelled_with).into(), " OR ");
-        Self::tagged(&format!("t.kind = 'date' AND ({text})"), values)
+        Self::tagged(Self {
+            text: format!("(SELECT t.id FROM tags t WHERE t.kind = 'date' AND ({text}))"),
+            values,
+        })
     }
 }
 
@@ -149,7 +140,7 @@ mod tests {
         let typed = r#"'; tag:"' OR 1=1" owner:"x'" name:%_ -"--" path:"/'" size:>1 date:2024"#;
         let query = crate::query::parse(typed);
         let expression = query.unwrap().expression.unwrap();
-        let Condition { text, values } = Condition::of(&expression, &[]);
+        let Condition { text, values } = Condition::of(&expression, &Known::default());
         assert_eq!(text.matches('?').count(), values.len());
         let allowed = |c: char| c.is_ascii_alphanumeric() || " .,_()?<>=".contains(c);
         assert!(text.replace("'date'", "").chars().all(allowed), "{text}");

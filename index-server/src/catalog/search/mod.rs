@@ -6,6 +6,7 @@
 mod condition;
 mod paths;
 mod statement;
+mod terms;
 
 use super::{
     Catalog, CatalogError, Entry, EntryId, Page, Result, TagState, Tagging, Tx, UserName, page_limit,

@@ -1,89 +1,96 @@
 //! The `SELECT` of a query.
+//!
+//! Two ways lead to the files. If all matches must carry a tag that not too many files carry, the statement begins with that tag's
+//! files and sorts what is left of them. Else it walks the owner's names in order and stops at the end of the page, which is soon
+//! when much matches. Left to themselves both databases would read all files of a frequent tag and sort them.
 
 use super::super::{
-    CatalogError, LogicalPath, Result, Tx, UserName,
+    OwnerScope, Result, Tx,
     dialect::values,
     piece::{Piece, Value},
     row::Columns,
-    tree::{FILE, FOLDER, Spot, find},
+    tree::FILE,
 };
-use super::{Cursor, OwnerScope, condition::Condition};
-use crate::query::{Expression, Folder, Query, Term};
+use super::{Cursor, condition::Condition, terms::Known};
+use crate::query::{Expression, Query};
 use sqlx::any::AnyRow;
 
-/// Each folder is a value to bind; a path that so many users have is not worth more.
-const FOLDERS_MAX: usize = 10_000;
+/// More files than this are not sorted for a page.
+const DRIVEN_FILES_MAX: i64 = 100_000;
+/// With so few files no other tag needs to be looked at.
+const FEW_FILES: i64 = 1_000;
 
-/// Folders scope way up ends in the trash: what lies in them is not found.
+/// Folders whose way up ends in the trash: what lies in them is not found.
 const TRASHED: &str = "gone (id, owner) AS (\
-    SELECT e.id, e.owner FROM trash t JOIN entries e ON e.id = t.entry WHERE e.kind = 0 \
+    SELECT e.id, e.owner FROM trash t CROSS JOIN entries e ON e.id = t.entry WHERE e.kind = 0 \
     UNION ALL \
-    SELECT e.id, e.owner FROM gone g JOIN entries e ON e.owner = g.owner AND e.parent = g.id AND e.kind = 0)";
-
-/// A query's folders by number; of an administrator's search, one per user who has the path.
-pub(super) struct Below<'q> {
-    pub(super) folder: &'q Folder,
-    ids: Vec<i64>,
-}
+    SELECT e.id, e.owner FROM gone g CROSS JOIN entries e \
+    ON e.owner = g.owner AND e.parent = g.id AND e.kind = 0)";
 
 /// Everything of the `SELECT` but its columns and its limit.
 pub(super) struct Statement {
-    with: Condition,
-    condition: Condition,
+    with: Piece,
+    source: Piece,
+    condition: Piece,
 }
 
 impl Statement {
-    /// Looks up the folders that the query names, on the same snapshot that the statement will run on.
+    /// Looks up what the query names, on the same snapshot that the statement will run on.
     pub(super) async fn new(
         tx: &mut Tx,
         scope: &OwnerScope,
         query: &Query,
         after: Option<&Cursor>,
     ) -> Result<Self> {
-        let folders = below(tx, scope, query.expression.as_ref()).await?;
-        Ok(Self { with: with(&folders), condition: condition(scope, query, &folders, after) })
+        let known = Known::of(tx, scope, query.expression.as_ref()).await?;
+        let tags =
+            rarest(tx, query.expression.as_ref().map_or_else(Vec::new, |all| leading(all, &known))).await?;
+        Ok(Self {
+            with: Piece::constant(TRASHED).and_then(known.tables()),
+            source: source(tags.as_deref()),
+            condition: condition(scope, query, &known, after),
+        })
     }
 
     /// Runs it.
     pub(super) async fn fetch(&self, tx: &mut Tx, columns: &str, limit: i64) -> Result<Vec<AnyRow>> {
         let statement = Piece::constant("WITH RECURSIVE ")
             .and_then(self.with.clone())
-            .and_then(Piece::constant(&format!(
-                " SELECT {columns} FROM entries e JOIN contents c ON c.id = e.content WHERE "
-            )))
+            .and_then(Piece::constant(&format!(" SELECT {columns} FROM (SELECT e.id FROM ")))
+            .and_then(self.source.clone())
+            .and_then(Piece::constant(" WHERE "))
             .and_then(self.condition.clone())
-            .and_then(Piece::one(" ORDER BY e.name, e.id LIMIT ?", limit.into()));
+            .and_then(Piece::one(
+                " ORDER BY e.name, e.id LIMIT ?) page JOIN entries e ON e.id = page.id \
+                 JOIN contents c ON c.id = e.content ORDER BY e.name, e.id",
+                limit.into(),
+            ));
         statement.fetch(tx).await
     }
 }
 
-/// The tables that the condition refers to: `gone`, and one `below_N` per folder.
-fn with(folders: &[Below<'_>]) -> Condition {
-    let mut with = Condition::constant(TRASHED);
-    for (index, below) in folders.iter().enumerate().filter(|(_, below)| !below.ids.is_empty()) {
-        with.text.push_str(&format!(
-            ", below_{index} (id, owner) AS (\
-               SELECT id, owner FROM entries WHERE id IN {} \
-               UNION ALL \
-               SELECT e.id, e.owner FROM below_{index} b \
-               JOIN entries e ON e.owner = b.owner AND e.parent = b.id AND e.kind = 0)",
-            values(below.ids.len(), 1)
-        ));
-        with.values.extend(below.ids.iter().map(|id| Value::Number(*id)));
-    }
-    with
+/// All entries, or those that carry one of the tags. `CROSS JOIN` keeps SQLite from turning the order round.
+fn source(tags: Option<&[i64]>) -> Piece {
+    let Some(tags) = tags else { return Piece::constant("entries e") };
+    let text = format!(
+        "(SELECT DISTINCT g.entry FROM taggings g WHERE g.tag IN {} AND g.state <> 2) d \
+         CROSS JOIN entries e ON e.id = d.entry",
+        values(tags.len(), 1)
+    );
+    Piece::many(&text, tags.iter().map(|tag| Value::Number(*tag)))
 }
 
-fn condition(scope: &OwnerScope, query: &Query, folders: &[Below<'_>], after: Option<&Cursor>) -> Condition {
-    let mut all = vec![];
+fn condition(scope: &OwnerScope, query: &Query, known: &Known<'_>, after: Option<&Cursor>) -> Piece {
+    let mut all = Vec::new();
     if let Some(user) = scope.user() {
         all.push(Condition::one("e.owner = ?", Value::Text(user.to_string())));
     }
     all.push(Condition::one("e.kind = ?", Value::Number(FILE)));
-    all.push(Condition::constant("e.parent >= 0"));
-    all.push(Condition::constant("e.parent NOT IN (SELECT id FROM gone)"));
+    // With its sign the column leads to no index: each of them would give files out of order.
+    all.push(Condition::constant("+e.parent >= 0"));
+    all.push(Condition::constant("+e.parent NOT IN (SELECT id FROM gone)"));
     if let Some(expression) = &query.expression {
-        all.push(Condition::of(expression, folders));
+        all.push(Condition::of(expression, known));
     }
     if let Some(Cursor { id, name }) = after {
         // The first half is a range of an index, which the comparison of pairs is not everywhere.
@@ -93,74 +100,38 @@ fn condition(scope: &OwnerScope, query: &Query, folders: &[Below<'_>], after: Op
     Condition::join(all, " AND ")
 }
 
-impl Below<'_> {
-    /// What is true of a file in the folder, which is the `index`-th of the query.
-    pub(super) fn condition(&self, index: usize) -> Condition {
-        if self.folder.segments().is_empty() {
-            return Condition::constant("1 = 1");
-        }
-        if self.ids.is_empty() {
-            return Condition::constant("1 = 0");
-        }
-        Condition::constant(&format!("e.parent IN (SELECT id FROM below_{index})"))
-    }
-}
-
-/// Finds the folders of all `path:` terms.
-async fn below<'q>(tx: &mut Tx, scope: &OwnerScope, query: Option<&'q Expression>) -> Result<Vec<Below<'q>>> {
-    let mut folders: Vec<&Folder> = Vec::new();
-    if let Some(expression) = query {
-        collect(expression, &mut folders);
-    }
-    let mut found = Vec::with_capacity(folders.len());
-    let mut total = 0;
-    for folder in folders {
-        let ids = ids_of(tx, scope, folder).await?;
-        total += ids.len();
-        if total > FOLDERS_MAX {
-            return Err(CatalogError::Conflict("too many users have these folders: search one user's files"));
-        }
-        found.push(Below { folder, ids });
-    }
-    Ok(found)
-}
-
-fn collect<'q>(expression: &'q Expression, folders: &mut Vec<&'q Folder>) {
+/// Sets of tags; of each set, every file that matches carries one.
+fn leading(expression: &Expression, known: &Known<'_>) -> Vec<Vec<i64>> {
     match expression {
-        Expression::Term(Term::Below(folder)) if !folders.contains(&folder) => folders.push(folder),
-        Expression::Term(_) => {}
-        Expression::Not(inner) => collect(inner, folders),
-        Expression::And(parts) | Expression::Or(parts) => {
-            parts.iter().for_each(|part| collect(part, folders));
+        Expression::Term(term) => known.tags_demanded(term).map(<[i64]>::to_vec).into_iter().collect(),
+        Expression::Not(_) => Vec::new(),
+        Expression::And(parts) => parts.iter().flat_map(|part| leading(part, known)).collect(),
+        Expression::Or(parts) => {
+            let first = |part| leading(part, known).into_iter().next();
+            let union: Option<Vec<Vec<i64>>> = parts.iter().map(first).collect();
+            union.map(|sets| sets.concat()).into_iter().collect()
         }
     }
 }
 
-async fn ids_of(tx: &mut Tx, scope: &OwnerScope, folder: &Folder) -> Result<Vec<i64>> {
-    // What cannot be a path is the path of nothing; the root needs no numbers.
-    let Some(path) = folder.to_string().parse::<LogicalPath>().ok().filter(|path| !path.is_root()) else {
-        return Ok(Vec::new());
-    };
-    let owners = match scope.user() {
-        Some(user) => vec![user.clone()],
-        None => users_with(tx, path.segments().next().unwrap_or_default()).await?,
-    };
-    let mut ids = Vec::new();
-    for owner in owners {
-        if let Some(Spot { id, kind: FOLDER }) = find(tx, &owner, &path).await? {
-            ids.push(id);
+/// The set that fewest files carry, unless all are carried by many.
+async fn rarest(tx: &mut Tx, sets: Vec<Vec<i64>>) -> Result<Option<Vec<i64>>> {
+    let mut best = None;
+    let mut fewest = DRIVEN_FILES_MAX;
+    for set in sets.into_iter().filter(|set| !set.is_empty()) {
+        let text = format!(
+            "SELECT COUNT(*) AS files FROM (SELECT 1 FROM taggings WHERE tag IN {} LIMIT ?) counted",
+            values(set.len(), 1)
+        );
+        let bound = set.iter().copied().chain([fewest]).map(Value::Number);
+        let rows = Piece::many(&text, bound).fetch(tx).await?;
+        let files = rows.first().map_or(Ok(fewest), |row| row.number::<i64>("files"))?;
+        if files < fewest {
+            (best, fewest) = (Some(set), files);
+        }
+        if fewest < FEW_FILES {
+            break;
         }
     }
-    Ok(ids)
-}
-
-/// Who has something of this name in the root.
-async fn users_with(tx: &mut Tx, name: &str) -> Result<Vec<UserName>> {
-    let rows = sqlx::query(
-        "SELECT u.name FROM users u JOIN entries e ON e.owner = u.name AND e.parent = 0 AND e.name = ?",
-    )
-    .bind(name.as_bytes())
-    .fetch_all(&mut **tx)
-    .await?;
-    rows.iter().map(|row| row.user("name")).collect()
+    Ok(best)
 }
