@@ -6,6 +6,7 @@ WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist 
                  -o -type f ! -name '*.rs' ! -name Cargo.toml ! -name package-lock.json -print)
 # Arguments for the cluster: make run UP='--nodes 9 --policy 6+3'
 UP ?=
+BENCH ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help run build web test test-servers lint fmt bench clean \
@@ -34,9 +35,9 @@ fmt: ## Lay out the Rust code and the web page's
 	cargo fmt --all
 	cd web && npm run format
 
-bench: build ## Measure codec and cluster beside the machine's own ceilings
+bench: build ## Measure codec and cluster beside the machine's own ceilings (BENCH='--quick' for other settings)
 	cargo bench --locked --package asterism-erasure --bench codec
-	cargo bench --locked --package asterism-e2e --bench cluster
+	cargo run --locked --release --package asterism-bench -- $(BENCH)
 
 clean: ## Remove everything that was built or installed here
 	cargo clean

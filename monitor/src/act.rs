@@ -19,7 +19,12 @@ use crate::{
 use asterism_proto::{NodeId, index::Intent, monitor::ActResponse};
 use report::{refused, with_state};
 use std::{fmt, sync::Arc, time::Duration};
+use tokio::time::{sleep, timeout};
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
+
+/// A few questions to the index-server: by then a node that has joined is known.
+const JOINED_LATELY: Duration = Duration::from_secs(3);
+const JOINED_POLL: Duration = Duration::from_millis(50);
 
 /// What can be asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -119,7 +124,7 @@ impl Acts {
     }
 
     async fn perform(&self, order: &Order) -> Result<ActResponse, ActError> {
-        let node = self.board.node(order.node).ok_or(ActError::UnknownNode)?;
+        let node = self.known(order.node).await?;
         if order.dry_run {
             return Ok(with_state(self.rehearse(&node, order).await, node.state));
         }
@@ -140,6 +145,19 @@ impl Acts {
         let (outcome, said) = (response.outcome().as_str_name(), &response.message);
         tracing::info!(node = %node.name, verb = %order.verb, outcome, said, "act ended");
         Ok(with_state(response, state))
+    }
+
+    /// The node, as soon as it is on the board: the index-server's next answer brings one that joined a moment ago.
+    async fn known(&self, id: NodeId) -> Result<NodeView, ActError> {
+        let joined_lately = async {
+            loop {
+                if let Some(node) = self.board.node(id) {
+                    return node;
+                }
+                sleep(JOINED_POLL).await;
+            }
+        };
+        timeout(JOINED_LATELY, joined_lately).await.map_err(|_| ActError::UnknownNode)
     }
 
     async fn rehearse(&self, node: &NodeView, order: &Order) -> ActResponse {

@@ -12,6 +12,7 @@ use anyhow::{Context, bail, ensure};
 use asterism_client::Client;
 use asterism_service::{durable, logging, stop};
 use home::Home;
+use ports::Ports;
 use std::{
     io::{self, IsTerminal, Write},
     net::SocketAddr,
@@ -39,7 +40,7 @@ pub(crate) async fn run(options: Up) -> anyhow::Result<()> {
     let socket = socket::listen(&home.socket(), supervisor.clone())?;
     let started = supervisor.start_all().await;
     let outcome = match started {
-        Ok(()) => announce_and_wait(&home, &supervisor, ports.http, first.as_deref(), &stop).await,
+        Ok(()) => announce_and_wait(&home, &supervisor, &ports, first.as_deref(), &stop).await,
         Err(error) => Err(error),
     };
     supervisor.stop_all().await;
@@ -60,27 +61,28 @@ async fn bootstrap(home: &Home) -> anyhow::Result<Option<String>> {
 async fn announce_and_wait(
     home: &Home,
     supervisor: &Supervisor,
-    http: SocketAddr,
+    ports: &Ports,
     password: Option<&str>,
     stop: &CancellationToken,
 ) -> anyhow::Result<()> {
     tokio::select! {
-        ready = timeout(READY_DEADLINE, until_ready(home, supervisor, http)) => {
+        ready = timeout(READY_DEADLINE, until_ready(home, supervisor, ports)) => {
             ready.context("the cluster did not become ready in time")??;
         }
         () = stop.cancelled() => return Ok(()),
     }
-    say(home, http, password)?;
+    say(home, ports.http, password)?;
     tokio::select! {
         () = stop.cancelled() => Ok(()),
         dead = supervisor.given_up() => bail!("{dead} keeps failing; see {}", home.log(&dead).display()),
     }
 }
 
-async fn until_ready(home: &Home, supervisor: &Supervisor, http: SocketAddr) -> anyhow::Result<()> {
+async fn until_ready(home: &Home, supervisor: &Supervisor, ports: &Ports) -> anyhow::Result<()> {
     let token = std::fs::read_to_string(home.admin_token())?;
-    let client = Client::new(&format!("http://{http}"), Some(token.trim().to_owned()))?;
-    while !client.is_ready().await {
+    let client = Client::new(&format!("http://{}", ports.http), Some(token.trim().to_owned()))?;
+    let monitor = Client::new(&format!("http://{}", ports.monitor_http), None)?;
+    while !client.is_ready().await || !monitor.is_ready().await {
         if let Some(failed) = supervisor.failed_early() {
             let log = home.log(&failed);
             bail!(
