@@ -85,7 +85,7 @@ async fn apply_missing(connection: &mut AnyConnection, dialect: Dialect) -> Resu
 
 /// The versions that are there, with the checksums of their texts.
 async fn applied(connection: &mut AnyConnection, dialect: Dialect) -> Result<Vec<(i64, String)>, OpenError> {
-    let known = sqlx::query(match dialect {
+    let known = sqlx::raw_sql(match dialect {
         Dialect::Sqlite => "SELECT name FROM sqlite_master WHERE type = 'table' AND name = 'schema_versions'",
         Dialect::MySql => "SHOW TABLES LIKE 'schema\\_versions'",
     });

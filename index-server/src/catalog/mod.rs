@@ -4,6 +4,7 @@
 //! user's tree lock the user's row, shared to add something, exclusively to move something, so that no two moves make a cycle.
 //! What derived stores must know leaves through the outbox, in the same transaction. Nothing here knows HTTP, gRPC or which node lives.
 
+mod below;
 mod credentials;
 mod database;
 mod dialect;

@@ -1,7 +1,9 @@
 //! Moving and renaming: one row changes, however much lies below it.
 
 use super::{
-    Catalog, CatalogError, Entry, EntryId, LogicalPath, PATH_BYTES_MAX, PATH_DEPTH_MAX, Result, Tx, UserName,
+    Catalog, CatalogError, Entry, EntryId, LogicalPath, NAME_BYTES_MAX, PATH_BYTES_MAX, PATH_DEPTH_MAX,
+    Result, Tx, UserName,
+    dialect::sql,
     now_ms,
     outbox::{self, Topic},
     row::Columns,
@@ -57,21 +59,30 @@ async fn move_entry(tx: &mut Tx, owner: &UserName, from: &LogicalPath, to: &Logi
 
 /// Everything below must still have a path.
 async fn check_reach(tx: &mut Tx, owner: &UserName, top: i64, to: &LogicalPath) -> Result<()> {
-    let depth = to.segments().count();
-    let row = sqlx::query(
+    let fits = |(depth, bytes): (usize, usize)| {
+        to.segments().count() + depth <= PATH_DEPTH_MAX && to.as_str().len() + bytes <= PATH_BYTES_MAX
+    };
+    // Most often there is room below the deepest folder for a file of any name; then nobody need look at the files.
+    let (depth, bytes) = reach(tx, owner, top, "AND e.kind = 0").await?;
+    if fits((depth + 1, bytes + 1 + NAME_BYTES_MAX)) || fits(reach(tx, owner, top, "").await?) {
+        return Ok(());
+    }
+    Err(CatalogError::Conflict("what lies in it would be too deep"))
+}
+
+/// How many names, and how many bytes of a path, the longest way down adds.
+async fn reach(tx: &mut Tx, owner: &UserName, top: i64, only: &'static str) -> Result<(usize, usize)> {
+    let by_index = tx.dialect().by_index("entries_in_order");
+    let row = sqlx::query(sql(format!(
         "WITH RECURSIVE tree (id, depth, bytes) AS (\
            SELECT id, 0, 0 FROM entries WHERE id = ? \
            UNION ALL SELECT e.id, tree.depth + 1, tree.bytes + 1 + LENGTH(e.name) FROM tree \
-           CROSS JOIN entries e ON e.owner = ? AND e.parent = tree.id) \
-         SELECT MAX(depth) AS depth, MAX(bytes) AS bytes FROM tree",
-    )
+           CROSS JOIN entries e{by_index} ON e.owner = ? AND e.parent = tree.id {only}) \
+         SELECT MAX(depth) AS depth, MAX(bytes) AS bytes FROM tree"
+    )))
     .bind(top)
     .bind(owner.as_str())
     .fetch_one(&mut **tx)
     .await?;
-    let (deeper, longer): (usize, usize) = (row.number("depth")?, row.number("bytes")?);
-    if depth + deeper > PATH_DEPTH_MAX || to.as_str().len() + longer > PATH_BYTES_MAX {
-        return Err(CatalogError::Conflict("what lies in it would be too deep"));
-    }
-    Ok(())
+    Ok((row.number("depth")?, row.number("bytes")?))
 }

@@ -1,6 +1,9 @@
 //! Opening a MySQL or MariaDB database: refused unless what it acknowledges stays.
 
-use super::database::{ACQUIRE_DEADLINE, OpenError, Pools};
+use super::{
+    database::{ACQUIRE_DEADLINE, CALL_DEADLINE, OpenError, Pools},
+    dialect::sql,
+};
 use sqlx::{
     AnyPool, ConnectOptions, Row,
     any::{AnyConnectOptions, AnyPoolOptions},
@@ -16,6 +19,10 @@ const IDLE_MAX: Duration = Duration::from_secs(300);
 /// Errors instead of cut-off values; waiting for a lock ends before the call does.
 const COMMON: &str = "SET SESSION sql_mode = 'PIPES_AS_CONCAT,STRICT_ALL_TABLES,NO_ZERO_DATE,NO_ZERO_IN_DATE,ERROR_FOR_DIVISION_BY_ZERO,NO_ENGINE_SUBSTITUTION', \
      innodb_lock_wait_timeout = 8, lock_wait_timeout = 8, autocommit = 1";
+/// A statement whose caller has given up must not run on in the server; each has its own name for that, and its own unit.
+const MARIADB_LIMIT: &str = "SET SESSION max_statement_time = 20";
+const MYSQL_LIMIT: &str = "SET SESSION max_execution_time = 20000";
+const _: () = assert!(CALL_DEADLINE.as_secs() == 20);
 /// Writers lock the rows they rely on; without the gaps of REPEATABLE READ they seldom deadlock, and none works on an old snapshot.
 const WRITER: &str = "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED";
 /// A reader sees one moment from its first statement to its last.
@@ -39,6 +46,10 @@ fn pool(connections: u32, isolation: &'static str) -> AnyPoolOptions {
             Box::pin(async move {
                 sqlx::raw_sql(COMMON).execute(&mut *connection).await?;
                 sqlx::raw_sql(isolation).execute(&mut *connection).await?;
+                let version = sqlx::raw_sql("SELECT VERSION()").fetch_one(&mut *connection).await?;
+                let is_mariadb = version.try_get::<String, _>(0)?.contains("MariaDB");
+                let limit = if is_mariadb { MARIADB_LIMIT } else { MYSQL_LIMIT };
+                sqlx::raw_sql(limit).execute(&mut *connection).await?;
                 Ok(())
             })
         })
@@ -69,7 +80,8 @@ async fn demand(
     }
 }
 
-async fn variable(pool: &AnyPool, name: &str) -> Result<Option<String>, sqlx::Error> {
-    let row = sqlx::query("SHOW VARIABLES WHERE Variable_name = ?").bind(name).fetch_optional(pool).await?;
-    row.map(|row| row.try_get::<String, _>(1)).transpose()
+async fn variable(pool: &AnyPool, name: &'static str) -> Result<Option<String>, sqlx::Error> {
+    // As plain text: not every server prepares a SHOW.
+    let show = sqlx::raw_sql(sql(format!("SHOW VARIABLES LIKE '{name}'")));
+    show.fetch_optional(pool).await?.map(|row| row.try_get::<String, _>(1)).transpose()
 }

@@ -2,7 +2,7 @@
 
 use super::{
     Catalog, CatalogError, Entry, EntryId, LogicalPath, PATH_DEPTH_MAX, Result, TagState, Tagging, Tx,
-    UserName, page_limit,
+    UserName,
     row::Columns,
     taggings,
     tree::{ROOT, entry_by_id},
@@ -61,23 +61,6 @@ impl Catalog {
         })
         .await
     }
-
-    /// The numbers of the files below a folder, also of one in the trash, piece by piece in order.
-    ///
-    /// # Errors
-    /// [`CatalogError::Unavailable`].
-    pub async fn files_below(
-        &self,
-        folder: EntryId,
-        after: Option<EntryId>,
-        limit: u32,
-    ) -> Result<Vec<EntryId>> {
-        self.read(move |mut tx| async move {
-            let files = files_below(&mut tx, folder, after, limit).await;
-            (tx, files)
-        })
-        .await
-    }
 }
 
 async fn projection(tx: &mut Tx, id: EntryId) -> Result<Option<Projection>> {
@@ -127,24 +110,4 @@ async fn path_of(tx: &mut Tx, id: EntryId) -> Result<Option<LogicalPath>> {
     names.reverse();
     let path = format!("/{}", names.join("/")).parse();
     path.map(Some).map_err(|error| CatalogError::invariant(format!("entry {id}: {error}")))
-}
-
-async fn files_below(
-    tx: &mut Tx,
-    folder: EntryId,
-    after: Option<EntryId>,
-    limit: u32,
-) -> Result<Vec<EntryId>> {
-    let rows = sqlx::query(
-        "WITH RECURSIVE tree (id, owner, kind) AS (\
-           SELECT id, owner, kind FROM entries WHERE id = ? \
-           UNION ALL SELECT e.id, e.owner, e.kind FROM tree CROSS JOIN entries e ON e.owner = tree.owner AND e.parent = tree.id) \
-         SELECT id FROM tree WHERE kind = 1 AND id > ? ORDER BY id LIMIT ?",
-    )
-    .bind(folder.0)
-    .bind(after.map_or(0, |after| after.0))
-    .bind(i64::from(page_limit(limit)))
-    .fetch_all(&mut **tx)
-    .await?;
-    rows.iter().map(|row| row.number("id")).collect()
 }

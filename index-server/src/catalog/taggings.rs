@@ -273,11 +273,12 @@ async fn names(
 ) -> Result<Vec<TagCount>> {
     // A range of the index, so that no character of the prefix means anything but itself. No UTF-8 text has the byte 0xff.
     let beyond = [prefix, &[0xff]].concat();
+    let by_index = tx.dialect().by_index("entries_in_order");
     let of_kind = if kind.is_some() { "AND t.kind = ?" } else { "" };
     let select = sql(format!(
         "WITH RECURSIVE gone (id) AS (\
            SELECT e.id FROM trash t CROSS JOIN entries e ON e.id = t.entry AND e.kind = 0 WHERE t.owner = ? \
-           UNION ALL SELECT e.id FROM gone CROSS JOIN entries e ON e.owner = ? AND e.parent = gone.id AND e.kind = 0) \
+           UNION ALL SELECT e.id FROM gone CROSS JOIN entries e{by_index} ON e.owner = ? AND e.parent = gone.id AND e.kind = 0) \
          SELECT t.kind, t.name, COUNT(*) AS files FROM tags t JOIN taggings g ON g.tag = t.id JOIN entries e ON e.id = g.entry \
          WHERE t.name >= ? AND t.name < ? {of_kind} AND g.state <> 2 AND e.owner = ? \
          AND e.parent >= 0 AND e.parent NOT IN (SELECT id FROM gone) \

@@ -66,6 +66,19 @@ async fn two_servers_that_start_at_once_migrate_once() {
     assert_eq!(listed(&other, &ada, "/").await, ["/a"], "what one acknowledged, the other shows");
 }
 
+#[tokio::test]
+async fn sessions_have_their_isolation_and_their_limit() {
+    let _quiet = QUIET.read().await;
+    let catalog = Catalog::open(&server().await.fresh("sessions").await).await.unwrap();
+    let ask = async |mut tx: Tx| {
+        let select = "SELECT CONCAT(@@tx_isolation, ' ', ROUND(@@max_statement_time), ' ', @@character_set_connection)";
+        let said: String = sqlx::query_scalar(select).fetch_one(&mut *tx).await.unwrap();
+        (tx, Ok(said))
+    };
+    assert_eq!(catalog.write(ask).await.unwrap(), "READ-COMMITTED 20 utf8mb4");
+    assert_eq!(catalog.read(ask).await.unwrap(), "REPEATABLE-READ 20 utf8mb4");
+}
+
 /// Waits until `call` succeeds; it must within the time that a restart takes.
 async fn until_it_works<T, F: Future<Output = Result<T>>>(call: impl Fn() -> F) -> T {
     let deadline = Instant::now() + Duration::from_secs(60);

@@ -17,6 +17,7 @@ cases![
     moving_too_deep_is_refused,
     another_user_s_tree_does_not_exist,
     numbers_lead_back_to_paths,
+    files_below_a_folder_come_in_pieces,
 ];
 
 async fn a_new_tree_is_empty(catalog: Catalog) {
@@ -202,4 +203,36 @@ async fn numbers_lead_back_to_paths(catalog: Catalog) {
     refused!(catalog.entry(file.id).await, CatalogError::NotFound(_));
     assert!(catalog.entries(&[file.id, folder.id]).await.unwrap().is_empty());
     assert_eq!(catalog.files_below(folder.id, None, 10).await.unwrap(), [file.id], "also in the trash");
+}
+
+async fn files_below_a_folder_come_in_pieces(catalog: Catalog) {
+    let ada = ada(&catalog).await;
+    let mut wanted = Vec::new();
+    for number in 0..40 {
+        let at = format!("/top/{}/{}/{number}", number % 3, number % 5);
+        wanted.push(put(&catalog, &NewFile { create_parents: true, ..empty(&ada, &at) }).await.id);
+    }
+    put(&catalog, &empty(&ada, "/beside")).await;
+    let top = catalog.stat(&ada, &path("/top")).await.unwrap().id;
+    let pieces = async |gone_between: bool| {
+        let (mut files, mut after) = (Vec::new(), None);
+        loop {
+            let some = catalog.files_below(top, after, 7).await.unwrap();
+            files.extend(some.iter().copied());
+            let Some(last) = some.last().filter(|_| some.len() == 7) else { break };
+            after = Some(*last);
+            if gone_between && files.len() == 14 {
+                let at = catalog.entry(*last).await.unwrap().path;
+                catalog.trash(&ada, &at).await.unwrap();
+            }
+        }
+        files.sort();
+        files.dedup();
+        files
+    };
+    assert_eq!(pieces(false).await, wanted);
+    assert_eq!(pieces(true).await, wanted, "none is missed when the last of a piece goes away");
+    assert_eq!(catalog.files_below(wanted[0], None, 7).await.unwrap(), [wanted[0]], "a file is below itself");
+    assert!(catalog.files_below(wanted[0], Some(wanted[0]), 7).await.unwrap().is_empty());
+    assert!(catalog.files_below(EntryId(1 << 40), None, 7).await.unwrap().is_empty());
 }
