@@ -20,11 +20,11 @@ pub enum Event {
         /// Of the file.
         path: String,
     },
-    /// A file has its automatic tags.
+    /// A file's tags changed: the tagger's are there, or a person gave or took some.
     FileTagged {
         /// Of the file.
         path: String,
-        /// Names.
+        /// Names of those that came.
         tags: Vec<String>,
     },
     /// A file or folder is no longer there.
@@ -149,7 +149,8 @@ mod tests {
     fn who_comes_back_gets_what_was_missed_or_is_told_to_reload() {
         let (events, ada) = (Events::default(), "ada".parse().unwrap());
         (0..5).for_each(|number| events.publish(&ada, removed(&number.to_string())));
-        let missed = |since| events.subscribe(since).0.iter().map(|event| event.event.clone()).collect::<Vec<_>>();
+        let missed =
+            |since| events.subscribe(since).0.iter().map(|event| event.event.clone()).collect::<Vec<_>>();
         assert_eq!(missed(None), []);
         assert_eq!(missed(Some(3)), [removed("3"), removed("4")]);
         assert_eq!(missed(Some(5)), []);

@@ -21,7 +21,12 @@ pub struct Margins {
 }
 
 /// Counts the margins of all groups and short extents; `live` says who can be read from.
-pub fn count(groups: &[Group], short: &[ShortExtent], policy: Policy, live: impl Fn(NodeId) -> bool) -> Margins {
+pub fn count(
+    groups: &[Group],
+    short: &[ShortExtent],
+    policy: Policy,
+    live: impl Fn(NodeId) -> bool,
+) -> Margins {
     let mut margins = Margins::default();
     for group in groups {
         let margin = group_margin(group, policy, &live);
@@ -58,7 +63,8 @@ pub fn group_margin(group: &Group, policy: Policy, live: impl Fn(NodeId) -> bool
 
 /// Losses that one extent survives.
 pub fn extent_margin(extent: &ShortExtent, members: &[NodeId], live: impl Fn(NodeId) -> bool) -> i32 {
-    let nodes = placement::slots(extent.extent, members, usize::from(extent.data) + usize::from(extent.parity));
+    let nodes =
+        placement::slots(extent.extent, members, usize::from(extent.data) + usize::from(extent.parity));
     let held = |(slot, node): (u8, &NodeId)| !extent.slots.contains(&slot) && live(*node);
     let good = (0..).zip(&nodes).filter(|&(slot, node)| held((slot, node))).count();
     good as i32 - i32::from(extent.data)
@@ -90,7 +96,8 @@ mod tests {
 
     fn check(short: &[ShortExtent], dead: &[u8], worst: i32, below_floor: usize) {
         let groups = [group(0, &[1, 2, 3, 4, 5, 6]), group(1, &[6, 5, 4, 3, 2, 7])];
-        let margins = count(&groups, short, "4+2".parse().unwrap(), |id| !dead.iter().any(|&n| node(n) == id));
+        let margins =
+            count(&groups, short, "4+2".parse().unwrap(), |id| !dead.iter().any(|&n| node(n) == id));
         assert_eq!((margins.worst, margins.below_floor.len()), (Some(worst), below_floor), "{dead:?}");
     }
 

@@ -240,3 +240,6 @@ impl Members {
 
 /// Groups looked at for a new extent; the best of a few is nearly as good as the best of all (power of two choices).
 const CANDIDATES: usize = 8;
+
+#[cfg(test)]
+mod tests;

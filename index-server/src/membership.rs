@@ -13,15 +13,18 @@ use asterism_erasure::Policy;
 use asterism_proto::{
     ClusterId, NodeId,
     index::{
-        self, AcquireStopRequest, AcquireStopResponse, HeartbeatRequest, HeartbeatResponse, JoinRequest, JoinResponse,
-        NodeView, NodesRequest, NodesResponse, SetIntentRequest, SetIntentResponse, acquire_stop_response::Verdict,
-        membership_server::Membership,
+        self, AcquireStopRequest, AcquireStopResponse, HeartbeatRequest, HeartbeatResponse, JoinRequest,
+        JoinResponse, NodeView, NodesRequest, NodesResponse, SetIntentRequest, SetIntentResponse,
+        acquire_stop_response::Verdict, membership_server::Membership,
     },
 };
 use asterism_service::{Secret, grpc};
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::{SystemTime, UNIX_EPOCH},
 };
 use tokio::sync::Mutex;
 use tonic::{Request, Response, Status};
@@ -64,11 +67,14 @@ impl Membership for MembershipService {
         }
         let _deciding = self.deciding.lock().await;
         let row = self.row(node, &join)?;
+        // Before it is written down: a row whose address is none would stand in the way of every later start.
+        self.shards
+            .set_address(node, &row.address)
+            .map_err(|error| Status::invalid_argument(error.to_string()))?;
         self.catalog.upsert_node(&row).await.map_err(status)?;
         if matches!(row.intent, Intent::Up) {
             self.catalog.set_intent(node, Intent::Up).await.map_err(status)?;
         }
-        self.shards.set_address(node, &row.address).map_err(|error| Status::invalid_argument(error.to_string()))?;
         self.members.set_rows(self.catalog.nodes().await.map_err(status)?);
         self.make_groups_once().await.map_err(status)?;
         tracing::info!(%node, name = %row.name, address = row.address, zone = row.zone, "node joined");
@@ -76,10 +82,21 @@ impl Membership for MembershipService {
         Ok(Response::new(JoinResponse { cluster: self.cluster.to_string(), epoch }))
     }
 
-    async fn heartbeat(&self, request: Request<HeartbeatRequest>) -> Result<Response<HeartbeatResponse>, Status> {
+    async fn heartbeat(
+        &self,
+        request: Request<HeartbeatRequest>,
+    ) -> Result<Response<HeartbeatResponse>, Status> {
         let peer = grpc::peer(&request)?;
-        let said = request.into_inner();
+        let mut said = request.into_inner();
         let node = own_id(&said.node, peer.id)?;
+        for measured in [&mut said.load1, &mut said.uptime_seconds] {
+            if !measured.is_finite() {
+                *measured = 0.0;
+            }
+        }
+        if said.boot.len() > TEXT_BYTES_MAX {
+            return Err(Status::invalid_argument("the id of the boot is too long"));
+        }
         let known = self.members.hear(node, said);
         Ok(Response::new(HeartbeatResponse { known, epoch: self.epoch.load(Ordering::Relaxed) }))
     }
@@ -113,7 +130,10 @@ impl Membership for MembershipService {
         Ok(Response::new(AcquireStopResponse { verdict: Some(verdict) }))
     }
 
-    async fn set_intent(&self, request: Request<SetIntentRequest>) -> Result<Response<SetIntentResponse>, Status> {
+    async fn set_intent(
+        &self,
+        request: Request<SetIntentRequest>,
+    ) -> Result<Response<SetIntentResponse>, Status> {
         let request = request.into_inner();
         let node = parse_id(&request.node)?;
         let intent = from_wire(request.intent())?;
@@ -127,8 +147,13 @@ impl Membership for MembershipService {
 impl MembershipService {
     /// The node as it wants to be known. A node that was put to sleep and comes by itself is wanted again.
     fn row(&self, id: NodeId, join: &JoinRequest) -> Result<NodeRow, Status> {
-        let name = join.name.parse().map_err(|error: asterism_proto::IdError| Status::invalid_argument(error.to_string()))?;
-        for (what, text) in [("address", &join.address), ("metrics address", &join.metrics_address), ("zone", &join.zone)] {
+        let name = join
+            .name
+            .parse()
+            .map_err(|error: asterism_proto::IdError| Status::invalid_argument(error.to_string()))?;
+        for (what, text) in
+            [("address", &join.address), ("metrics address", &join.metrics_address), ("zone", &join.zone)]
+        {
             if text.len() > TEXT_BYTES_MAX || text.chars().any(char::is_control) {
                 return Err(Status::invalid_argument(format!("the {what} cannot be")));
             }
@@ -146,7 +171,7 @@ impl MembershipService {
             zone: join.zone.clone(),
             capacity: join.capacity_bytes,
             intent,
-            joined_ms: known.map_or(0, |row| row.joined_ms),
+            joined_ms: known.map_or_else(now_ms, |row| row.joined_ms),
         })
     }
 
@@ -178,6 +203,12 @@ impl MembershipService {
         }
         Ok(())
     }
+}
+
+/// Unix milliseconds, for people to read.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn own_id(claimed: &str, certified: uuid::Uuid) -> Result<NodeId, Status> {
@@ -242,3 +273,6 @@ fn status(error: CatalogError) -> Status {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,15 +57,32 @@ impl HttpMetrics {
 pub(crate) async fn layer(State(api): State<crate::api::Api>, request: Request, next: Next) -> Response {
     let route = request.extensions().get::<MatchedPath>().map_or("page", MatchedPath::as_str).to_owned();
     let is_upload = request.method() == http::Method::PUT && route.starts_with("/api/v1/content/");
-    let method = request.method().as_str().to_owned();
+    let method = known(request.method()).to_owned();
     let began = Instant::now();
     let response = next.run(request).await;
     let code = response.status().as_u16();
     if is_upload && response.status().is_success() {
         api.metrics.uploaded.inc();
     }
-    api.metrics.seconds.get_or_create(&RequestLabels { route, method, code }).observe(began.elapsed().as_secs_f64());
+    api.metrics
+        .seconds
+        .get_or_create(&RequestLabels { route, method, code })
+        .observe(began.elapsed().as_secs_f64());
     response
+}
+
+/// Anybody can invent methods; each new label would be kept for ever.
+fn known(method: &http::Method) -> &'static str {
+    match method.as_str() {
+        "GET" => "GET",
+        "HEAD" => "HEAD",
+        "POST" => "POST",
+        "PUT" => "PUT",
+        "PATCH" => "PATCH",
+        "DELETE" => "DELETE",
+        "OPTIONS" => "OPTIONS",
+        _ => "other",
+    }
 }
 
 /// What is read off when somebody asks.

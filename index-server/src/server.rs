@@ -104,7 +104,10 @@ impl IndexServer {
     /// The database is not reached or not safe, an identity or token is missing, a port is in use.
     pub async fn bind(config: &Config) -> anyhow::Result<Self> {
         let identity = Identity::load(&config.identity_dir)?;
-        anyhow::ensure!(identity.peer().role == ProcessRole::IndexServer, "the identity is not an index-server's");
+        anyhow::ensure!(
+            identity.peer().role == ProcessRole::IndexServer,
+            "the identity is not an index-server's"
+        );
         let join_token = Secret::read(&config.join_token_file)?;
         let http = bind(config.listen).await?;
         let grpc = bind(config.grpc_listen).await?;
@@ -183,8 +186,10 @@ impl IndexServer {
         let router = api::router(self.api, pages);
         let workers = tokio::spawn(self.workers.run(stop.clone()));
         let serving = http::serve(self.http, router, CONNECTIONS_MAX, stop.clone());
-        let ((), served) =
-            tokio::join!(serving, grpc::serve(self.grpc, &self.identity, Routes::new(membership), stop.clone()));
+        let ((), served) = tokio::join!(
+            serving,
+            grpc::serve(self.grpc, &self.identity, Routes::new(membership), stop.clone())
+        );
         stop.cancel();
         workers.await?;
         database.close().await;
@@ -207,8 +212,12 @@ fn open_graph(config: &Config, catalog: &Catalog) -> anyhow::Result<(Arc<dyn Tag
     }
 }
 
-fn monitor(config: &Config, identity: &Identity) -> anyhow::Result<Option<MonitorClient<tonic::transport::Channel>>> {
-    let channel = |address: &String| grpc::channel(address, identity, grpc::Target::Any(ProcessRole::Monitor));
+fn monitor(
+    config: &Config,
+    identity: &Identity,
+) -> anyhow::Result<Option<MonitorClient<tonic::transport::Channel>>> {
+    let channel =
+        |address: &String| grpc::channel(address, identity, grpc::Target::Any(ProcessRole::Monitor));
     Ok(config.monitor.as_ref().map(channel).transpose()?.map(MonitorClient::new))
 }
 

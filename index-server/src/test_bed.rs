@@ -1,7 +1,7 @@
 //! A cluster for tests in one process: a real catalog in a directory of its own, six storage nodes in memory, 4+2, 16 groups.
 
 use crate::{
-    catalog::{Catalog, Group, Intent, NodeRow, Role, UserName},
+    catalog::{Catalog, Entry, Group, Intent, NewExtent, NewFile, NodeRow, Replace, Role, UserName},
     files::Extents,
     members::Members,
 };
@@ -12,8 +12,11 @@ use asterism_cluster::{
 };
 use asterism_erasure::Policy;
 use asterism_proto::{ClusterId, NodeId, index::HeartbeatRequest};
+use bytes::Bytes;
+use futures::stream;
 use std::{
     collections::BTreeMap,
+    convert::Infallible,
     sync::{Arc, Mutex, PoisonError},
     time::Duration,
 };
@@ -112,6 +115,36 @@ impl ClusterBed {
         let id = self.nodes[node];
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(id, free_bytes);
         assert!(self.members.hear(id, says(free_bytes)));
+    }
+
+    /// Stores a file without the edge.
+    pub(crate) async fn store(&self, owner: &str, path: &str, content: Vec<u8>) -> Entry {
+        let body = stream::iter([Ok::<_, Infallible>(Bytes::from(content))]);
+        let stored = self.extents.store(body, u64::MAX).await.unwrap();
+        self.commit(owner, path, stored.size, stored.blake3, stored.extents.clone()).await
+    }
+
+    /// Makes extents a file.
+    pub(crate) async fn commit(
+        &self,
+        owner: &str,
+        path: &str,
+        size: u64,
+        blake3: [u8; 32],
+        extents: Vec<NewExtent>,
+    ) -> Entry {
+        let file = NewFile {
+            owner: owner.parse().unwrap(),
+            path: path.parse().unwrap(),
+            size,
+            blake3,
+            media_type: "application/octet-stream".into(),
+            extents,
+            replace: Replace::Any,
+            idempotency: None,
+            create_parents: true,
+        };
+        self.catalog.commit_file(&file).await.unwrap().entry
     }
 
     /// Shards on all nodes.

@@ -62,16 +62,27 @@ pub(super) const TABLE: &[(&str, &str, Access)] = &[
     ("GET", "/api/v1/events", READER),
 ];
 
-/// What `method` on the route `template` asks of its caller.
-pub(super) fn access(method: &Method, template: &str) -> Option<Access> {
-    TABLE.iter().find(|(known, route, _)| *known == method.as_str() && *route == template).map(|(.., access)| *access)
+/// What `method` on the route `template` asks of its caller. HEAD is a GET whose body is not sent.
+fn access(method: &Method, template: &str) -> Option<Access> {
+    let method = if method == Method::HEAD { "GET" } else { method.as_str() };
+    TABLE.iter().find(|(known, route, _)| *known == method && *route == template).map(|(.., access)| *access)
+}
+
+/// The methods of a route, for `Allow`.
+fn methods(template: &str) -> String {
+    let mut methods: Vec<&str> =
+        TABLE.iter().filter(|(_, route, _)| *route == template).map(|(method, ..)| *method).collect();
+    if methods.contains(&"GET") && !methods.contains(&"HEAD") {
+        methods.push("HEAD");
+    }
+    methods.join(", ")
 }
 
 /// Lets a request through if its caller may make it; handlers find the caller among the extensions.
 pub(super) async fn layer(State(api): State<Api>, mut request: Request, next: Next) -> Response {
     let template = request.extensions().get::<MatchedPath>().map(MatchedPath::as_str).unwrap_or_default();
     let wanted = match access(request.method(), template) {
-        None => return ApiError::Forbidden.into_response(),
+        None => return ApiError::Method(methods(template)).into_response(),
         Some(Public) => return next.run(request).await,
         Some(Access::Role(role)) => role,
     };

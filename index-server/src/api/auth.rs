@@ -1,7 +1,7 @@
 //! Who calls: a session cookie or a bearer token, checked against its hash in the catalog.
 
 use super::{Api, problem::ApiError};
-use crate::catalog::{Credential, User};
+use crate::catalog::{CatalogError, Credential, User};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, Method, header, request::Parts},
@@ -20,7 +20,11 @@ pub(super) struct Caller {
 }
 
 impl Caller {
-    pub(super) async fn authenticate(api: &Api, method: &Method, headers: &HeaderMap) -> Result<Self, ApiError> {
+    pub(super) async fn authenticate(
+        api: &Api,
+        method: &Method,
+        headers: &HeaderMap,
+    ) -> Result<Self, ApiError> {
         let token = match bearer(headers) {
             Some(token) => token,
             None => {
@@ -34,6 +38,23 @@ impl Caller {
         let found = api.catalog.find_credential(&token_hash(token), api.now_ms()).await?;
         let (user, credential) = found.ok_or(ApiError::Unauthenticated)?;
         Ok(Self { user, credential })
+    }
+}
+
+impl Caller {
+    /// Whether the session or token is still good; a database that is away for a moment ends nothing.
+    pub(super) async fn is_still_in(&self, api: &Api) -> bool {
+        match api.catalog.credentials(&self.user.name).await {
+            Ok(all) => {
+                let now = api.now_ms();
+                let good = |known: &Credential| {
+                    known.id == self.credential.id && known.expires_ms.is_none_or(|end| end > now)
+                };
+                all.iter().any(good)
+            }
+            Err(CatalogError::NotFound(_)) => false,
+            Err(_) => true,
+        }
     }
 }
 
@@ -58,7 +79,8 @@ pub(crate) fn token_hash(token: &str) -> [u8; 32] {
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {
-    headers.get(header::AUTHORIZATION)?.to_str().ok()?.strip_prefix("Bearer ").map(str::trim)
+    let (scheme, token) = headers.get(header::AUTHORIZATION)?.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {
@@ -71,7 +93,9 @@ fn cookie(headers: &HeaderMap) -> Option<&str> {
 pub(super) fn refuse_other_sites(headers: &HeaderMap) -> Result<(), ApiError> {
     let text = |name| headers.get(name).and_then(|value: &header::HeaderValue| value.to_str().ok());
     let same = match (text(header::ORIGIN), text(header::HOST)) {
-        (Some(origin), Some(host)) => origin.split_once("://").is_some_and(|(_, authority)| authority == host),
+        (Some(origin), Some(host)) => {
+            origin.split_once("://").is_some_and(|(_, authority)| authority == host)
+        }
         (None, _) => headers.get("sec-fetch-site").is_some_and(|site| site == "same-origin"),
         _ => false,
     };
@@ -83,7 +107,10 @@ mod tests {
     use super::*;
 
     fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
-        pairs.iter().map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap())).collect()
+        pairs
+            .iter()
+            .map(|(name, value)| (header::HeaderName::from_static(name), value.parse().unwrap()))
+            .collect()
     }
 
     #[test]

@@ -2,15 +2,13 @@
 
 use super::{
     Api,
+    extract::Query,
     problem::{ApiError, Problem},
     types::{ClusterBody, GraphState, GroupsBody, PageBody, Reachable, rfc3339},
 };
-use crate::{margin, stop_proof::short_extents};
+use crate::{margin, stop_proof::short_extents, workers::count_queues};
 use asterism_proto::monitor::{NodesRequest, TimelineRequest, Transition};
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
 use std::{collections::BTreeMap, time::Duration};
 use tonic::Request;
@@ -26,6 +24,7 @@ const TIMELINE_MAX: u32 = 1000;
     responses((status = 200, body = ClusterBody), (status = 503, body = Problem)))]
 pub(super) async fn show(State(api): State<Api>) -> Result<Json<ClusterBody>, ApiError> {
     let (short, totals) = (short_extents(&api.catalog).await?, api.catalog.totals().await?);
+    count_queues(&api.extents, &api.workers).await?;
     let groups = api.members.groups();
     let margins = margin::count(&groups, &short, api.extents.policy, api.members.live());
     let (graph, monitor) = tokio::join!(graph_reachable(&api), monitor_reachable(&api));
@@ -39,12 +38,17 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Json<ClusterBody>, Ap
         cluster: api.extents.cluster.to_string(),
         policy: api.extents.policy.to_string(),
         nodes,
-        groups: GroupsBody { total: groups.len() as u64, worst_margin: margins.worst, by_margin: margins.by_margin },
+        groups: GroupsBody {
+            total: groups.len() as u64,
+            worst_margin: margins.worst,
+            by_margin: margins.by_margin,
+        },
         short_extents: short.len() as u64,
         files: totals.files,
         bytes: totals.bytes,
-        capacity_bytes: said().map(|said| said.capacity_bytes).sum(),
-        free_bytes: said().map(|said| said.free_bytes).sum(),
+        // What nodes say of themselves is not ours to trust.
+        capacity_bytes: said().fold(0, |sum, said| sum.saturating_add(said.capacity_bytes)),
+        free_bytes: said().fold(0, |sum, said| sum.saturating_add(said.free_bytes)),
         background: api.workers.iter().map(|worker| worker.report()).collect(),
         graph: GraphState { kind: api.graph_kind, reachable: graph },
         monitor: Reachable { reachable: monitor },

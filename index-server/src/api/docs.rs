@@ -1,6 +1,6 @@
 //! The API described by itself: OpenAPI from the code, and the same as a page that needs no script.
 
-use super::{cluster, content, events, files, nodes, search, session, tags, users};
+use super::{cluster, content, events, files, nodes, search, session, tags, upload, users};
 use axum::{Json, response::Html};
 use std::{fmt::Write, sync::LazyLock};
 use utoipa::{
@@ -18,7 +18,7 @@ use utoipa::{
     paths(
         session::log_in, session::show, session::log_out, session::create_token,
         users::list, users::create, users::remove, users::set_password,
-        content::put, content::get,
+        upload::put, content::get,
         files::get, files::put, files::delete, files::list, files::mkdir, files::move_entry, files::copy, files::restore, files::trash,
         search::search, search::graph, tags::list, tags::related,
         nodes::list, nodes::show, nodes::stop, nodes::wake,
@@ -55,7 +55,9 @@ pub(super) async fn page() -> Html<&'static str> {
 #[cfg(test)]
 pub(super) fn operations() -> Vec<(&'static str, String)> {
     let paths = DOCUMENT.paths.paths.iter();
-    paths.flat_map(|(path, item)| methods(item).map(|(method, _)| (method, path.clone())).collect::<Vec<_>>()).collect()
+    paths
+        .flat_map(|(path, item)| methods(item).map(|(method, _)| (method, path.clone())).collect::<Vec<_>>())
+        .collect()
 }
 
 fn methods(item: &utoipa::openapi::PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
@@ -82,13 +84,15 @@ fn render(document: &Document) -> String {
 fn render_operation(page: &mut String, method: &str, path: &str, operation: &Operation) {
     let summary = operation.summary.as_deref().or(operation.description.as_deref()).unwrap_or_default();
     // Writing to a string does not fail.
-    let _infallible = write!(page, "<h2><code>{method} {}</code></h2><p>{}</p>", escape(path), escape(summary));
+    let _infallible =
+        write!(page, "<h2><code>{method} {}</code></h2><p>{}</p>", escape(path), escape(summary));
     let parameters = operation.parameters.iter().flatten();
     page.push_str("<dl>");
     for parameter in parameters {
         let RefOr::T(parameter) = parameter else { continue };
         let about = parameter.description.as_deref().unwrap_or_default();
-        let _infallible = write!(page, "<dt><code>{}</code></dt><dd>{}</dd>", escape(&parameter.name), escape(about));
+        let _infallible =
+            write!(page, "<dt><code>{}</code></dt><dd>{}</dd>", escape(&parameter.name), escape(about));
     }
     let codes: Vec<&str> = operation.responses.responses.keys().map(String::as_str).collect();
     let _infallible = write!(page, "</dl><p>Answers: {}</p>", escape(&codes.join(", ")));

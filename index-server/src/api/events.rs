@@ -1,17 +1,23 @@
 //! The WebSocket: events to the page as they happen.
 
-use super::{Api, auth::Caller, problem::ApiError};
+use super::{Api, auth::Caller, extract::Query, problem::ApiError};
 use crate::{catalog::UserName, events::Numbered};
 use axum::{
     extract::{
-        Query, State,
-        ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade, rejection::WebSocketUpgradeRejection},
+        State,
+        ws::{
+            CloseFrame, Message, Utf8Bytes, WebSocket, WebSocketUpgrade, close_code,
+            rejection::WebSocketUpgradeRejection,
+        },
     },
     response::Response,
 };
 use serde::Deserialize;
 use std::time::Duration;
-use tokio::{sync::broadcast::error::RecvError, time::{MissedTickBehavior, interval, timeout}};
+use tokio::{
+    sync::broadcast::error::RecvError,
+    time::{MissedTickBehavior, interval, timeout},
+};
 use utoipa::IntoParams;
 
 /// Clients say nothing but pongs; anything larger ends the connection.
@@ -60,27 +66,23 @@ async fn run(mut socket: WebSocket, api: Api, caller: Caller, since: Option<u64>
                 Err(RecvError::Lagged(_)) => send_event(&mut socket, &api.events.resync(), user).await,
                 Err(RecvError::Closed) => false,
             },
-            said = socket.recv() => matches!(said, Some(Ok(Message::Pong(_) | Message::Ping(_)))),
-            _ = ping.tick() => is_still_in(&api, &caller).await && send(&mut socket, Message::Ping(Default::default())).await,
+            said = socket.recv() => match said {
+                Some(Ok(Message::Pong(_) | Message::Ping(_))) => true,
+                Some(Ok(Message::Text(_) | Message::Binary(_))) => {
+                    close(&mut socket, close_code::POLICY, "nothing is to be said here").await
+                }
+                // What is larger than a frame may be is the one thing that breaks the protocol and can still be answered.
+                Some(Err(_)) => close(&mut socket, close_code::SIZE, "nothing is to be said here").await,
+                Some(Ok(Message::Close(_))) | None => false,
+            },
+            _ = ping.tick() => match caller.is_still_in(&api).await {
+                true => send(&mut socket, Message::Ping(Default::default())).await,
+                false => close(&mut socket, close_code::POLICY, "the session has ended").await,
+            },
         };
         if !goes_on {
             return;
         }
-    }
-}
-
-/// Whether the session or token is still good; a database that is away for a moment ends no connection.
-async fn is_still_in(api: &Api, caller: &Caller) -> bool {
-    match api.catalog.credentials(&caller.user.name).await {
-        Ok(all) => {
-            let now = api.now_ms();
-            let good = |known: &crate::catalog::Credential| {
-                known.id == caller.credential.id && known.expires_ms.is_none_or(|end| end > now)
-            };
-            all.iter().any(good)
-        }
-        Err(crate::catalog::CatalogError::NotFound(_)) => false,
-        Err(_) => true,
     }
 }
 
@@ -95,6 +97,12 @@ async fn send_event(socket: &mut WebSocket, event: &Numbered, user: &UserName) -
             false
         }
     }
+}
+
+/// Says why, and that it is over.
+async fn close(socket: &mut WebSocket, code: u16, reason: &'static str) -> bool {
+    send(socket, Message::Close(Some(CloseFrame { code, reason: Utf8Bytes::from_static(reason) }))).await;
+    false
 }
 
 async fn send(socket: &mut WebSocket, message: Message) -> bool {

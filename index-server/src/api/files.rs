@@ -4,25 +4,27 @@
 use super::{
     Api,
     auth::Caller,
-    content::with_redundancy,
+    content::{with_redundancy, with_redundancy_if_known},
+    extract::{JsonBody, Query},
     paths::{path, path_behind, segments},
     problem::{ApiError, Problem},
-    session::invalid,
     tags,
     types::{EntryBody, FromTo, PageBody, TrashedBody, rfc3339},
 };
 use crate::{
-    catalog::{CatalogError, Entry, LogicalPath, NewFile, Replace, Restore, TrashId, UserName},
+    catalog::{CatalogError, Content, Entry, LogicalPath, NewFile, Replace, Restore, TrashId, UserName},
     events::Event,
+    files::{DownloadError, Stored, UploadError},
 };
 use axum::{
     Json,
-    extract::{Query, State, rejection::JsonRejection},
+    extract::State,
     http::{StatusCode, Uri},
     response::{IntoResponse, Response},
 };
 use futures::{StreamExt, stream};
 use serde::Deserialize;
+use tracing::Instrument;
 use utoipa::{IntoParams, ToSchema};
 
 const FILES: &str = "/api/v1/files";
@@ -59,11 +61,7 @@ pub(super) struct RestoreBody {
 /// A file or folder; below a file also `…/tags` and `…/similar`.
 #[utoipa::path(get, path = "/api/v1/files/{path}", tag = "files", params(("path" = String, Path)),
     responses((status = 200, body = EntryBody), (status = 400, body = Problem), (status = 404, body = Problem)))]
-pub(super) async fn get(
-    State(api): State<Api>,
-    caller: Caller,
-    uri: Uri,
-) -> Result<Response, ApiError> {
+pub(super) async fn get(State(api): State<Api>, caller: Caller, uri: Uri) -> Result<Response, ApiError> {
     let segments = segments(uri.path(), FILES)?;
     if let Some((last, above)) = segments.split_last()
         && let Some(file) = file_at(&api, &caller.user.name, above).await?
@@ -97,7 +95,11 @@ async fn file_at(api: &Api, owner: &UserName, segments: &[String]) -> Result<Opt
 }
 
 /// The file and the tag of a path `FILE/tags/TAG`.
-async fn tag_at(api: &Api, owner: &UserName, segments: &[String]) -> Result<Option<(Entry, String)>, ApiError> {
+async fn tag_at(
+    api: &Api,
+    owner: &UserName,
+    segments: &[String],
+) -> Result<Option<(Entry, String)>, ApiError> {
     match segments {
         [above @ .., tags, tag] if tags == "tags" => {
             Ok(file_at(api, owner, above).await?.map(|file| (file, tag.clone())))
@@ -141,6 +143,7 @@ pub(super) async fn delete(
     in_task(async move {
         api.catalog.trash(&owner, &path).await?;
         api.events.publish(&owner, Event::FileRemoved { path: path.to_string() });
+        api.projecting.notify_one();
         Ok(StatusCode::NO_CONTENT)
     })
     .await
@@ -156,10 +159,11 @@ pub(super) async fn list(
     Query(paging): Query<Paging>,
 ) -> Result<Json<PageBody<EntryBody>>, ApiError> {
     let path = path_behind(uri.path(), FOLDERS)?;
-    let page = match api.catalog.list(&caller.user.name, &path, paging.cursor.as_deref(), paging.limit()).await {
-        Err(CatalogError::NotAFolder) => return Err(ApiError::NotFound("folder")),
-        page => page?,
-    };
+    let page =
+        match api.catalog.list(&caller.user.name, &path, paging.cursor.as_deref(), paging.limit()).await {
+            Err(CatalogError::NotAFolder) => return Err(ApiError::NotFound("folder")),
+            page => page?,
+        };
     Ok(Json(PageBody { items: page.items.into_iter().map(Into::into).collect(), next: page.next }))
 }
 
@@ -185,13 +189,16 @@ pub(super) async fn mkdir(
 pub(super) async fn move_entry(
     State(api): State<Api>,
     caller: Caller,
-    body: Result<Json<FromTo>, JsonRejection>,
+    JsonBody(body): JsonBody<FromTo>,
 ) -> Result<Json<EntryBody>, ApiError> {
-    let (from, to) = both(body)?;
+    let (from, to) = (body.from.parse::<LogicalPath>()?, body.to.parse::<LogicalPath>()?);
     in_task(async move {
         let entry = api.catalog.move_entry(&caller.user.name, &from, &to).await?;
-        api.events.publish(&caller.user.name, Event::FileRemoved { path: from.to_string() });
-        api.events.publish(&caller.user.name, Event::FileStored { path: entry.path.to_string() });
+        if from != to {
+            api.events.publish(&caller.user.name, Event::FileRemoved { path: from.to_string() });
+            api.events.publish(&caller.user.name, Event::FileStored { path: entry.path.to_string() });
+            api.projecting.notify_one();
+        }
         Ok(Json(entry.into()))
     })
     .await
@@ -203,20 +210,22 @@ pub(super) async fn move_entry(
 pub(super) async fn copy(
     State(api): State<Api>,
     caller: Caller,
-    body: Result<Json<FromTo>, JsonRejection>,
+    JsonBody(body): JsonBody<FromTo>,
 ) -> Result<(StatusCode, Json<EntryBody>), ApiError> {
-    let (from, to) = both(body)?;
+    let (from, to) = (body.from.parse::<LogicalPath>()?, body.to.parse::<LogicalPath>()?);
     in_task(async move {
-        let entry = api.catalog.stat(&caller.user.name, &from).await?;
+        let owner = caller.user.name;
+        let entry = api.catalog.stat(&owner, &from).await?;
         let content = entry.content.ok_or_else(|| ApiError::Conflict("only files can be copied".into()))?;
-        let download = api.extents.open(&content, 0..content.size).await?;
-        let body = stream::unfold(download, async |mut download| {
-            let piece = download.next().await?;
-            Some((piece, download))
-        });
-        let stored = api.extents.store(body.boxed(), content.size).await?;
+        // The commit decides; this only spares the nodes a copy that is refused at its end.
+        match api.catalog.stat(&owner, &to).await {
+            Ok(_) => return Err(ApiError::Exists("the name")),
+            Err(CatalogError::NotFound(_)) => {}
+            Err(error) => return Err(error.into()),
+        }
+        let stored = copied(&api, &content).await?;
         let file = NewFile {
-            owner: caller.user.name.clone(),
+            owner: owner.clone(),
             path: to,
             size: stored.size,
             blake3: stored.blake3,
@@ -229,9 +238,9 @@ pub(super) async fn copy(
         match api.catalog.commit_file(&file).await {
             Ok(committed) => {
                 api.tagging.notify_one();
-                let path = committed.entry.path.to_string();
-                api.events.publish(&caller.user.name, Event::FileStored { path });
-                Ok((StatusCode::CREATED, Json(with_redundancy(&api, committed.entry).await?)))
+                api.extents.repair_if_short(&file.extents);
+                api.events.publish(&owner, Event::FileStored { path: committed.entry.path.to_string() });
+                Ok((StatusCode::CREATED, Json(with_redundancy_if_known(&api, committed.entry).await)))
             }
             Err(error @ CatalogError::OutcomeUnknown(_)) => Err(error.into()),
             Err(error) => {
@@ -243,9 +252,21 @@ pub(super) async fn copy(
     .await
 }
 
-fn both(body: Result<Json<FromTo>, JsonRejection>) -> Result<(LogicalPath, LogicalPath), ApiError> {
-    let Json(FromTo { from, to }) = body.map_err(invalid)?;
-    Ok((from.parse()?, to.parse()?))
+/// The content once more, in extents of its own.
+async fn copied(api: &Api, content: &Content) -> Result<Stored, ApiError> {
+    let download = api.extents.open(content, 0..content.size).await?;
+    let body = stream::unfold(download, async |mut download| {
+        let piece = download.next().await?;
+        Some((piece, download))
+    });
+    api.extents.store(body.boxed(), content.size).await.map_err(|error| match error {
+        // Not the client's body broke off, but the reading of the original.
+        UploadError::CutOff(cause) => match cause.downcast::<DownloadError>() {
+            Ok(error) => ApiError::from(*error),
+            Err(cause) => UploadError::CutOff(cause).into(),
+        },
+        error => error.into(),
+    })
 }
 
 /// Bring something back from the trash to where it was.
@@ -254,15 +275,17 @@ fn both(body: Result<Json<FromTo>, JsonRejection>) -> Result<(LogicalPath, Logic
 pub(super) async fn restore(
     State(api): State<Api>,
     caller: Caller,
-    body: Result<Json<RestoreBody>, JsonRejection>,
+    JsonBody(body): JsonBody<RestoreBody>,
 ) -> Result<Json<EntryBody>, ApiError> {
-    let what = match body.map_err(invalid)?.0 {
+    let what = match body {
         RestoreBody { path: Some(path), id: None } => Restore::Path(path.parse()?),
         RestoreBody { path: None, id: Some(id) } => Restore::Id(TrashId(id)),
         _ => return Err(ApiError::Invalid("say a path or an id".into())),
     };
     in_task(async move {
         let entry = api.catalog.restore(&caller.user.name, &what).await?;
+        api.tagging.notify_one();
+        api.projecting.notify_one();
         api.events.publish(&caller.user.name, Event::FileStored { path: entry.path.to_string() });
         Ok(Json(entry.into()))
     })
@@ -294,5 +317,5 @@ pub(super) async fn trash(
 pub(super) async fn in_task<T: Send + 'static>(
     change: impl Future<Output = Result<T, ApiError>> + Send + 'static,
 ) -> Result<T, ApiError> {
-    tokio::spawn(change).await.map_err(anyhow::Error::from)?
+    tokio::spawn(change.in_current_span()).await.map_err(anyhow::Error::from)?
 }

@@ -6,6 +6,7 @@ mod cluster;
 mod content;
 mod docs;
 mod events;
+mod extract;
 mod files;
 mod limiter;
 mod nodes;
@@ -20,13 +21,14 @@ mod tags;
 #[cfg(test)]
 mod tests;
 mod types;
+mod upload;
 mod users;
 
 pub(crate) use passwords::Passwords;
 
 use crate::{
-    catalog::Catalog, events::Events, files::Extents, graph::TagGraph, members::Members, metrics::HttpMetrics,
-    workers::WorkerState,
+    catalog::Catalog, events::Events, files::Extents, graph::TagGraph, members::Members,
+    metrics::HttpMetrics, workers::WorkerState,
 };
 use asterism_proto::monitor::monitor_client::MonitorClient;
 use axum::{
@@ -94,7 +96,7 @@ fn routes() -> Router<Api> {
         .route("/api/v1/users", get(users::list).post(users::create))
         .route("/api/v1/users/{name}", axum::routing::delete(users::remove))
         .route("/api/v1/users/{name}/password", put(users::set_password))
-        .route("/api/v1/content/{*path}", get(content::get).put(content::put).head(content::get))
+        .route("/api/v1/content/{*path}", get(content::get).put(upload::put).head(content::get))
         .route("/api/v1/files/{*path}", get(files::get).put(files::put).delete(files::delete))
         .route("/api/v1/folders/", get(files::list))
         .route("/api/v1/folders/{*path}", get(files::list).post(files::mkdir))

@@ -3,6 +3,7 @@
 use super::{
     Api,
     auth::Caller,
+    extract::{Path, Query},
     files::in_task,
     problem::{ApiError, Problem},
     request_id,
@@ -10,10 +11,7 @@ use super::{
 };
 use crate::{catalog::Role, members::Member};
 use asterism_proto::monitor::{ActRequest, ActResponse, Verb, act_response::Outcome};
-use axum::{
-    Json,
-    extract::{Path, Query, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 use std::time::Duration;
 use tonic::Request;
@@ -38,7 +36,8 @@ pub(super) struct How {
 /// All storage nodes.
 #[utoipa::path(get, path = "/api/v1/nodes", tag = "nodes", responses((status = 200, body = PageBody<NodeBody>)))]
 pub(super) async fn list(State(api): State<Api>) -> Json<PageBody<NodeBody>> {
-    let mut nodes: Vec<NodeBody> = api.members.all().iter().map(|member| NodeBody::of(&api.members, member)).collect();
+    let mut nodes: Vec<NodeBody> =
+        api.members.all().iter().map(|member| NodeBody::of(&api.members, member)).collect();
     // n2 before n10.
     nodes.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
     Json(nodes.into())
@@ -47,7 +46,10 @@ pub(super) async fn list(State(api): State<Api>) -> Json<PageBody<NodeBody>> {
 /// One storage node.
 #[utoipa::path(get, path = "/api/v1/nodes/{name}", tag = "nodes", params(("name" = String, Path)),
     responses((status = 200, body = NodeBody), (status = 404, body = Problem)))]
-pub(super) async fn show(State(api): State<Api>, Path(name): Path<String>) -> Result<Json<NodeBody>, ApiError> {
+pub(super) async fn show(
+    State(api): State<Api>,
+    Path(name): Path<String>,
+) -> Result<Json<NodeBody>, ApiError> {
     let member = find(&api, &name)?;
     Ok(Json(NodeBody::of(&api.members, &member)))
 }

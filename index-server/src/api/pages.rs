@@ -12,10 +12,7 @@ const SECURITY: [(HeaderName, HeaderValue); 4] = [
     (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
     (header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY")),
     (header::REFERRER_POLICY, HeaderValue::from_static("same-origin")),
-    (
-        HeaderName::from_static("cross-origin-opener-policy"),
-        HeaderValue::from_static("same-origin"),
-    ),
+    (HeaderName::from_static("cross-origin-opener-policy"), HeaderValue::from_static("same-origin")),
 ];
 const POLICY: HeaderValue = HeaderValue::from_static(
     "default-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data: blob:; connect-src 'self'; \
@@ -23,8 +20,13 @@ const POLICY: HeaderValue = HeaderValue::from_static(
 );
 
 pub(super) async fn security_headers(request: Request, next: Next) -> Response {
+    let is_api = request.uri().path().starts_with("/api/");
     let mut response = next.run(request).await;
     let headers = response.headers_mut();
+    if is_api {
+        // What one user was told must not be found in the browser by the next.
+        headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    }
     for (name, value) in SECURITY {
         headers.entry(name).or_insert(value);
     }
@@ -39,7 +41,7 @@ pub(super) async fn show(request: Request) -> Response {
         return ApiError::NotFound("address").into_response();
     }
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
-        return StatusCode::METHOD_NOT_ALLOWED.into_response();
+        return ApiError::Method("GET, HEAD".into()).into_response();
     }
     let Some(asset) = asterism_web::asset(path).or_else(|| asterism_web::asset(asterism_web::INDEX)) else {
         return ApiError::NotFound("page").into_response();

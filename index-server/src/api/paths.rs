@@ -7,17 +7,21 @@ use percent_encoding::percent_decode_str;
 /// The segments behind `prefix`, decoded.
 ///
 /// # Errors
-/// Not UTF-8, or a segment that hides a slash.
+/// Not UTF-8, or a segment that is empty or hides a slash.
 pub(super) fn segments(raw: &str, prefix: &str) -> Result<Vec<String>, ApiError> {
-    let rest = raw.strip_prefix(prefix).unwrap_or(raw).trim_matches('/');
+    let rest = raw.strip_prefix(prefix).unwrap_or(raw);
+    let rest = rest.strip_prefix('/').unwrap_or(rest);
     if rest.is_empty() {
         return Ok(Vec::new());
     }
-    rest.split('/').map(segment).collect()
+    rest.strip_suffix('/').unwrap_or(rest).split('/').map(segment).collect()
 }
 
 fn segment(raw: &str) -> Result<String, ApiError> {
     let name = percent_decode_str(raw).decode_utf8().map_err(|_| ApiError::BadPath("it is not UTF-8"))?;
+    if name.is_empty() {
+        return Err(ApiError::BadPath("it has an empty segment"));
+    }
     if name.contains('/') {
         return Err(ApiError::BadPath("a name cannot have a slash"));
     }
@@ -56,11 +60,27 @@ mod tests {
         check("/api/v1/files/100%25", Some("/100%"));
         check("/api/v1/files/a+b", Some("/a+b"));
         check("/api/v1/files/", Some("/"));
+        check("/api/v1/files/a/", Some("/a"));
     }
 
     #[test]
     fn nothing_climbs_out() {
-        for bad in ["..", "a/../b", "%2e%2e", "a/%2e%2e/b", "a%2fb", "%2e%2e%2fetc", "a%00b", "%ff", "a//b", "."] {
+        for bad in [
+            "..",
+            "a/../b",
+            "%2e%2e",
+            "a/%2e%2e/b",
+            "a%2fb",
+            "%2e%2e%2fetc",
+            "a%00b",
+            "%ff",
+            "a//b",
+            ".",
+            "/",
+            "//",
+            "/a",
+            "a//",
+        ] {
             check(&format!("/api/v1/files/{bad}"), None);
         }
         // Decoded once only: this is a file whose name has a percent sign.

@@ -9,7 +9,7 @@ use crate::{
 };
 use axum::{
     Json,
-    http::{HeaderValue, StatusCode, header},
+    http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header},
     response::{IntoResponse, Response},
 };
 use serde::Serialize;
@@ -32,6 +32,9 @@ pub(super) enum ApiError {
     /// The caller's role does not allow it.
     #[error("your role does not allow this")]
     Forbidden,
+    /// The route does not have this method.
+    #[error("this address has only {0}")]
+    Method(String),
     /// A cookie came from another site.
     #[error("requests from other sites are refused")]
     CrossSite,
@@ -50,12 +53,18 @@ pub(super) enum ApiError {
     /// The request cannot be read.
     #[error("{0}")]
     Invalid(String),
+    /// The content is not sent as it is.
+    #[error("content is stored as it is sent; Content-Encoding is not undone here")]
+    Encoded,
     /// The body is not what its digest says.
     #[error("the content does not have the digest that was announced; nothing was stored")]
     Digest,
     /// The place is taken.
     #[error("{0} exists already")]
     Exists(&'static str),
+    /// It still holds something.
+    #[error("{0} is not empty")]
+    NotEmpty(&'static str),
     /// It contradicts what there is.
     #[error("{0}")]
     Conflict(String),
@@ -88,6 +97,9 @@ pub(super) enum ApiError {
     /// A stop or wake was refused or failed.
     #[error("{}", .0.message)]
     Refused(Box<super::types::Act>),
+    /// The body came too slowly.
+    #[error("the request took too long to arrive")]
+    TooSlow,
     /// The upload was cut off; nobody hears this answer.
     #[error("the upload was cut off")]
     CutOff,
@@ -122,12 +134,16 @@ impl ApiError {
         match self {
             Self::Unauthenticated | Self::WrongPassword => (StatusCode::UNAUTHORIZED, "unauthenticated"),
             Self::Forbidden | Self::CrossSite => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::Method(_) => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::NotFound(_) => (StatusCode::NOT_FOUND, "not_found"),
             Self::Path(_) | Self::BadPath(_) => (StatusCode::BAD_REQUEST, "invalid_path"),
             Self::Query(_) => (StatusCode::BAD_REQUEST, "invalid_query"),
             Self::Invalid(_) | Self::CutOff => (StatusCode::BAD_REQUEST, "invalid_request"),
+            Self::TooSlow => (StatusCode::REQUEST_TIMEOUT, "request_timeout"),
+            Self::Encoded => (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type"),
             Self::Digest => (StatusCode::UNPROCESSABLE_ENTITY, "digest_mismatch"),
             Self::Exists(_) => (StatusCode::CONFLICT, "exists"),
+            Self::NotEmpty(_) => (StatusCode::CONFLICT, "not_empty"),
             Self::Conflict(_) => (StatusCode::CONFLICT, "conflict"),
             Self::Precondition => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
@@ -162,15 +178,20 @@ impl IntoResponse for ApiError {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match &self {
             Self::TooMany => drop(headers.insert(header::RETRY_AFTER, LOGIN_RETRY_SECONDS)),
-            Self::TooFewNodes { .. } | Self::Unavailable(_) => drop(headers.insert(header::RETRY_AFTER, RETRY_SECONDS)),
-            Self::Range(size) => {
-                if let Ok(value) = HeaderValue::from_str(&format!("bytes */{size}")) {
-                    headers.insert(header::CONTENT_RANGE, value);
-                }
+            Self::TooFewNodes { .. } | Self::Unavailable(_) => {
+                drop(headers.insert(header::RETRY_AFTER, RETRY_SECONDS))
             }
+            Self::Range(size) => insert(headers, header::CONTENT_RANGE, &format!("bytes */{size}")),
+            Self::Method(methods) => insert(headers, header::ALLOW, methods),
             _ => {}
         }
         response
+    }
+}
+
+fn insert(headers: &mut HeaderMap, name: HeaderName, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
     }
 }
 
@@ -181,7 +202,7 @@ impl From<CatalogError> for ApiError {
             CatalogError::Exists(what) => Self::Exists(what),
             CatalogError::NotAFolder => Self::Conflict("a file is in the way: it is not a folder".into()),
             CatalogError::IsAFolder => Self::Conflict("it is a folder".into()),
-            CatalogError::NotEmpty(what) => Self::Conflict(format!("{what} is not empty")),
+            CatalogError::NotEmpty(what) => Self::NotEmpty(what),
             CatalogError::Conflict(why) => Self::Conflict(why.into()),
             CatalogError::Precondition => Self::Precondition,
             CatalogError::InvalidCursor => Self::Invalid("not a cursor of this list".into()),
@@ -201,9 +222,11 @@ impl From<UploadError> for ApiError {
                 tracing::info!(%cause, "upload cut off");
                 Self::CutOff
             }
-            UploadError::Stalled => Self::CutOff,
+            UploadError::Stalled => Self::TooSlow,
             UploadError::TooLarge(most) => Self::TooLarge(most),
-            UploadError::TooFewNodes(few) => Self::TooFewNodes { reachable: few.reachable, needed: few.needed },
+            UploadError::TooFewNodes(few) => {
+                Self::TooFewNodes { reachable: few.reachable, needed: few.needed }
+            }
             UploadError::Full => Self::Full,
             UploadError::Failed(asterism_cluster::WriteError::TooFew { durable, floor, last }) => {
                 tracing::warn!(%last, durable, floor, "upload failed: too many nodes failed");
@@ -239,7 +262,10 @@ impl From<GraphError> for ApiError {
 impl From<tonic::Status> for ApiError {
     fn from(status: tonic::Status) -> Self {
         match status.code() {
-            tonic::Code::Unavailable | tonic::Code::DeadlineExceeded | tonic::Code::Cancelled | tonic::Code::Unknown => {
+            tonic::Code::Unavailable
+            | tonic::Code::DeadlineExceeded
+            | tonic::Code::Cancelled
+            | tonic::Code::Unknown => {
                 tracing::warn!(error = status.message(), "the monitor is not available");
                 Self::Unavailable("the monitor")
             }

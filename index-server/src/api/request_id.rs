@@ -1,11 +1,6 @@
 //! One id per request: taken from the caller if it is a plain one, else made; in every log line and every answer.
 
-use axum::{
-    extract::Request,
-    http::HeaderValue,
-    middleware::Next,
-    response::Response,
-};
+use axum::{extract::Request, http::HeaderValue, middleware::Next, response::Response};
 use tracing::Instrument;
 use uuid::Uuid;
 
@@ -33,7 +28,9 @@ pub(super) async fn layer(request: Request, next: Next) -> Response {
 }
 
 fn is_plain(id: &str) -> bool {
-    !id.is_empty() && id.len() <= BYTES_MAX && id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
+    !id.is_empty()
+        && id.len() <= BYTES_MAX
+        && id.bytes().all(|c| c.is_ascii_alphanumeric() || c == b'-' || c == b'_')
 }
 
 #[cfg(test)]

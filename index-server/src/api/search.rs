@@ -3,6 +3,7 @@
 use super::{
     Api,
     auth::Caller,
+    extract::Query,
     problem::{ApiError, Problem},
     types::{EntryBody, PageBody},
 };
@@ -11,10 +12,7 @@ use crate::{
     graph::Graph,
     query,
 };
-use axum::{
-    Json,
-    extract::{Query, State},
-};
+use axum::{Json, extract::State};
 use serde::Deserialize;
 use utoipa::IntoParams;
 

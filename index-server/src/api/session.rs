@@ -3,18 +3,22 @@
 use super::{
     Api,
     auth::{COOKIE, Caller, new_token, refuse_other_sites, token_hash},
+    extract::JsonBody,
     problem::{ApiError, Problem},
     types::{Session, rfc3339},
 };
-use crate::catalog::{CatalogError, CredentialKind, UserName};
+use crate::catalog::{CatalogError, CredentialKind, User, UserName};
 use axum::{
     Json,
-    extract::{ConnectInfo, State, rejection::JsonRejection},
+    extract::{ConnectInfo, State},
     http::{HeaderMap, StatusCode, header},
     response::{AppendHeaders, IntoResponse},
 };
 use serde::{Deserialize, Serialize};
-use std::{net::SocketAddr, time::{Duration, Instant}};
+use std::{
+    net::SocketAddr,
+    time::{Duration, Instant},
+};
 use utoipa::ToSchema;
 
 /// A session ends after this time, used or not.
@@ -53,14 +57,13 @@ pub(super) async fn log_in(
     State(api): State<Api>,
     ConnectInfo(address): ConnectInfo<SocketAddr>,
     headers: HeaderMap,
-    body: Result<Json<LogIn>, JsonRejection>,
+    JsonBody(LogIn { user, password }): JsonBody<LogIn>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let Json(LogIn { user, password }) = body.map_err(invalid)?;
     if headers.contains_key(header::ORIGIN) {
         refuse_other_sites(&headers)?;
     }
     let limiter = &api.passwords.limiter;
-    if !limiter.may_try(address.ip(), &user, Instant::now()) {
+    if !limiter.admit(address.ip(), &user, Instant::now()) {
         return Err(ApiError::TooMany);
     }
     let known = match user.parse::<UserName>() {
@@ -73,19 +76,35 @@ pub(super) async fn log_in(
     };
     let hash = known.as_ref().map(|user| user.password_hash.clone());
     let right = api.passwords.verify(password, hash).await?;
-    let Some(user) = known.filter(|_| right) else {
-        limiter.failed(address.ip(), &user, Instant::now());
+    let Some(known) = known.filter(|_| right) else {
         tracing::warn!(%address, "login failed");
         return Err(ApiError::WrongPassword);
     };
-    let token = new_token().map_err(anyhow::Error::from)?;
+    limiter.succeeded(address.ip(), &user);
+    let user = known;
     let expires_ms = api.now_ms() + SESSION.as_millis() as i64;
-    api.catalog.create_credential(&user.name, CredentialKind::Session, "", &token_hash(&token), Some(expires_ms)).await?;
+    let token = begin_session(&api, &user, expires_ms).await?;
     tracing::info!(user = %user.name, %address, "logged in");
     let cookie = set_cookie(&token, SESSION, api.https);
-    let session =
-        Session { user: user.name.to_string(), role: user.role.to_string(), expires_at: Some(rfc3339(expires_ms)) };
+    let session = Session {
+        user: user.name.to_string(),
+        role: user.role.to_string(),
+        expires_at: Some(rfc3339(expires_ms)),
+    };
     Ok((AppendHeaders([(header::SET_COOKIE, cookie)]), Json(session)))
+}
+
+/// A new session of `user`, whose password was right a moment ago.
+async fn begin_session(api: &Api, user: &User, expires_ms: i64) -> Result<String, ApiError> {
+    let token = new_token().map_err(anyhow::Error::from)?;
+    let (kind, hash) = (CredentialKind::Session, token_hash(&token));
+    let id = api.catalog.create_credential(&user.name, kind, "", &hash, Some(expires_ms)).await?;
+    // Whoever changed the password meanwhile has ended all sessions but this one, if it came too late for that.
+    if api.catalog.user(&user.name).await?.password_hash != user.password_hash {
+        api.catalog.remove_credential(&user.name, id).await?;
+        return Err(ApiError::WrongPassword);
+    }
+    Ok(token)
 }
 
 /// Who am I?
@@ -102,7 +121,10 @@ pub(super) async fn show(caller: Caller) -> Json<Session> {
 /// Log out: the session or token ends.
 #[utoipa::path(delete, path = "/api/v1/session", tag = "session", responses((status = 204), (status = 401, body = Problem)))]
 pub(super) async fn log_out(State(api): State<Api>, caller: Caller) -> Result<impl IntoResponse, ApiError> {
-    api.catalog.remove_credential(&caller.user.name, caller.credential.id).await?;
+    match api.catalog.remove_credential(&caller.user.name, caller.credential.id).await {
+        Ok(()) | Err(CatalogError::NotFound(_)) => {} // Ended by another call meanwhile.
+        Err(error) => return Err(error.into()),
+    }
     let cookie = set_cookie("", Duration::ZERO, api.https);
     Ok((StatusCode::NO_CONTENT, AppendHeaders([(header::SET_COOKIE, cookie)])))
 }
@@ -113,14 +135,21 @@ pub(super) async fn log_out(State(api): State<Api>, caller: Caller) -> Result<im
 pub(super) async fn create_token(
     State(api): State<Api>,
     caller: Caller,
-    body: Result<Json<NewToken>, JsonRejection>,
+    JsonBody(NewToken { name }): JsonBody<NewToken>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let Json(NewToken { name }) = body.map_err(invalid)?;
     if name.len() > LABEL_BYTES_MAX || name.chars().any(char::is_control) {
-        return Err(ApiError::Invalid(format!("a token's name has at most {LABEL_BYTES_MAX} bytes and no control characters")));
+        return Err(ApiError::Invalid(format!(
+            "a token's name has at most {LABEL_BYTES_MAX} bytes and no control characters"
+        )));
     }
     let token = new_token().map_err(anyhow::Error::from)?;
-    api.catalog.create_credential(&caller.user.name, CredentialKind::Token, &name, &token_hash(&token), None).await?;
+    let (user, kind) = (&caller.user.name, CredentialKind::Token);
+    let id = api.catalog.create_credential(user, kind, &name, &token_hash(&token), None).await?;
+    // A session that ended meanwhile must not live on in a token.
+    if !caller.is_still_in(&api).await {
+        api.catalog.remove_credential(user, id).await?;
+        return Err(ApiError::Unauthenticated);
+    }
     tracing::info!(user = %caller.user.name, "token made");
     Ok((StatusCode::CREATED, Json(Token { token })))
 }
@@ -128,12 +157,4 @@ pub(super) async fn create_token(
 fn set_cookie(value: &str, lasts: Duration, https: bool) -> String {
     let secure = if https { "; Secure" } else { "" };
     format!("{COOKIE}={value}; Path=/; HttpOnly; SameSite=Lax; Max-Age={}{secure}", lasts.as_secs())
-}
-
-/// A body that cannot be read: what is wrong with it, or how large it may be.
-pub(super) fn invalid(rejection: JsonRejection) -> ApiError {
-    if rejection.status() == StatusCode::PAYLOAD_TOO_LARGE {
-        return ApiError::TooLarge(super::JSON_BYTES_MAX as u64);
-    }
-    ApiError::Invalid(rejection.body_text())
 }

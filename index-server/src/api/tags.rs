@@ -3,14 +3,18 @@
 use super::{
     Api,
     auth::Caller,
+    extract::{Path, Query},
     files::in_task,
     problem::{ApiError, Problem},
     types::{PageBody, SimilarBody, TagCountBody, TaggingBody},
 };
-use crate::catalog::{Entry, OwnerScope, Tag};
+use crate::{
+    catalog::{Entry, OwnerScope, Tag},
+    events::Event,
+};
 use axum::{
     Json,
-    extract::{Path, Query, State},
+    extract::State,
     http::StatusCode,
     response::{IntoResponse, Response},
 };
@@ -53,7 +57,8 @@ pub(super) async fn list(
     Query(wanted): Query<Wanted>,
 ) -> Result<Json<PageBody<TagCountBody>>, ApiError> {
     let limit = wanted.limit.unwrap_or(LIMIT);
-    let tags = api.catalog.tag_names(&caller.user.name, &wanted.prefix, wanted.kind.as_deref(), limit).await?;
+    let tags =
+        api.catalog.tag_names(&caller.user.name, &wanted.prefix, wanted.kind.as_deref(), limit).await?;
     let items = tags.into_iter().map(|count| TagCountBody {
         name: count.tag.name().to_owned(),
         kind: count.tag.kind().to_owned(),
@@ -112,10 +117,12 @@ pub(super) async fn add(
     name: &str,
     kind: Kind,
 ) -> Result<Response, ApiError> {
-    let tag = Tag::new(kind.kind.as_deref().unwrap_or(USER), name).map_err(|error| ApiError::Invalid(error.to_string()))?;
+    let tag = Tag::new(kind.kind.as_deref().unwrap_or(USER), name)
+        .map_err(|error| ApiError::Invalid(error.to_string()))?;
     let (catalog, user, id) = (api.catalog.clone(), caller.user.name.clone(), file.id);
+    let name = tag.name().to_owned();
     in_task(async move { Ok(catalog.add_user_tag(id, &tag, &user).await?) }).await?;
-    api.projecting.notify_one();
+    tell(api, file, vec![name]);
     of_file(api, file).await
 }
 
@@ -142,6 +149,12 @@ pub(super) async fn remove(
         Ok(())
     })
     .await?;
-    api.projecting.notify_one();
+    tell(api, file, Vec::new());
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Other open pages, and the graph, must learn of it.
+fn tell(api: &Api, file: &Entry, tags: Vec<String>) {
+    api.projecting.notify_one();
+    api.events.publish(&file.owner, Event::FileTagged { path: file.path.to_string(), tags });
 }

@@ -2,5 +2,18 @@
 
 mod access;
 mod bed;
+mod cluster;
+mod download;
+mod events;
+mod isolation;
+mod json;
+mod pages;
+mod paths;
+mod sessions;
+mod tags;
+mod tree;
+mod upload;
+mod upload_faults;
+mod wire;
 
-use bed::{Answer, TestBed};
+use bed::{Answer, Ask, TestBed, encoded};

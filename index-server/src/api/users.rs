@@ -3,19 +3,20 @@
 use super::{
     Api,
     auth::Caller,
+    extract::{JsonBody, Path},
     passwords::{PASSWORD_BYTES_MAX, PASSWORD_BYTES_MIN},
     problem::{ApiError, Problem},
-    session::invalid,
     types::{PageBody, rfc3339},
 };
 use crate::catalog::{Role, User, UserName};
 use axum::{
     Json,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{ConnectInfo, State},
     http::StatusCode,
     response::IntoResponse,
 };
 use serde::{Deserialize, Serialize};
+use std::{net::SocketAddr, time::Instant};
 use utoipa::ToSchema;
 
 /// A user.
@@ -31,7 +32,11 @@ pub(super) struct UserBody {
 
 impl From<User> for UserBody {
     fn from(user: User) -> Self {
-        Self { name: user.name.to_string(), role: user.role.to_string(), created_at: rfc3339(user.created_ms) }
+        Self {
+            name: user.name.to_string(),
+            role: user.role.to_string(),
+            created_at: rfc3339(user.created_ms),
+        }
     }
 }
 
@@ -71,11 +76,16 @@ pub(super) async fn list(State(api): State<Api>) -> Result<Json<PageBody<UserBod
 pub(super) async fn create(
     State(api): State<Api>,
     caller: Caller,
-    body: Result<Json<NewUser>, JsonRejection>,
+    JsonBody(new): JsonBody<NewUser>,
 ) -> Result<impl IntoResponse, ApiError> {
-    let Json(new) = body.map_err(invalid)?;
-    let name: UserName = new.name.parse().map_err(|error: crate::catalog::UserNameError| ApiError::Invalid(error.to_string()))?;
-    let role: Role = new.role.parse().map_err(|_| ApiError::Invalid("a role is reader, editor, operator or admin".into()))?;
+    let name: UserName = new
+        .name
+        .parse()
+        .map_err(|error: crate::catalog::UserNameError| ApiError::Invalid(error.to_string()))?;
+    let role: Role = new
+        .role
+        .parse()
+        .map_err(|_| ApiError::Invalid("a role is reader, editor, operator or admin".into()))?;
     check_password(&new.password)?;
     let hash = api.passwords.hash(new.password).await?;
     let user = api.catalog.create_user(&name, &hash, role).await?;
@@ -104,19 +114,24 @@ pub(super) async fn set_password(
     State(api): State<Api>,
     caller: Caller,
     Path(name): Path<String>,
-    body: Result<Json<NewPassword>, JsonRejection>,
+    ConnectInfo(address): ConnectInfo<SocketAddr>,
+    JsonBody(new): JsonBody<NewPassword>,
 ) -> Result<StatusCode, ApiError> {
-    let Json(new) = body.map_err(invalid)?;
     let own = caller.user.name.as_str() == name;
     if !own && caller.user.role < Role::Admin {
         return Err(ApiError::Forbidden);
     }
     if own {
-        // A stolen session must not be enough to take the account over.
+        // A stolen session must not be enough to take the account over, nor to find the password by guessing.
+        let limiter = &api.passwords.limiter;
+        if !limiter.admit(address.ip(), &name, Instant::now()) {
+            return Err(ApiError::TooMany);
+        }
         let current = new.current.unwrap_or_default();
         if !api.passwords.verify(current, Some(caller.user.password_hash.clone())).await? {
             return Err(ApiError::WrongPassword);
         }
+        limiter.succeeded(address.ip(), &name);
     }
     check_password(&new.password)?;
     let name = parse(&name)?;

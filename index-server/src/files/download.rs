@@ -4,11 +4,14 @@ use crate::{
     catalog::{CatalogError, Content, ExtentRow},
     files::extents::Extents,
 };
-use asterism_cluster::{ReadError, Reader};
+use asterism_cluster::{Extent, ReadError, Reader};
 use bytes::Bytes;
-use std::{ops::Range, sync::Arc};
+use std::{ops::Range, sync::Arc, time::Duration};
 use tokio::sync::mpsc;
+use tracing::Instrument;
 
+/// A client that takes nothing for this long has gone; what waits for it holds memory here and places at the nodes.
+const CLIENT_DEADLINE: Duration = Duration::from_secs(300);
 /// Pieces on their way to a client; bounds memory when the client is slower than the nodes.
 const PIECES_IN_FLIGHT: usize = 4;
 
@@ -52,11 +55,15 @@ impl Extents {
     /// # Errors
     /// See [`DownloadError`].
     pub async fn open(&self, content: &Content, range: Range<u64>) -> Result<Download, DownloadError> {
-        let rows = if range.is_empty() { Vec::new() } else { self.catalog.extents(content.id, range.clone()).await? };
+        let rows = if range.is_empty() {
+            Vec::new()
+        } else {
+            self.catalog.extents(content.id, range.clone()).await?
+        };
         let expected = (range == (0..content.size)).then_some(content.blake3);
         let (sender, mut rest) = mpsc::channel(PIECES_IN_FLIGHT);
         let pump = Pump { extents: self.clone(), sender, held: None, hasher: blake3::Hasher::new() };
-        tokio::spawn(pump.run(rows, range, expected));
+        tokio::spawn(pump.run(rows, range, expected).in_current_span());
         let first = rest.recv().await.transpose()?.map(Ok);
         Ok(Download { first, rest })
     }
@@ -101,27 +108,54 @@ impl Pump {
             return self.fail(DownloadError::WrongContent).await;
         }
         if let Some(last) = self.held.take()
-            && self.sender.send(Ok(last)).await.is_err()
+            && self.send(Ok(last)).await.is_err()
         {
             tracing::debug!("client went away before the last piece");
         }
     }
 
-    async fn extent(&mut self, row: &ExtentRow, range: &Range<u64>) -> Result<Result<(), Gone>, DownloadError> {
+    async fn extent(
+        &mut self,
+        row: &ExtentRow,
+        range: &Range<u64>,
+    ) -> Result<Result<(), Gone>, DownloadError> {
         let extent = self.extents.extent(row).ok_or(DownloadError::Metadata)?;
-        let within = range.start.saturating_sub(row.file_offset)..(range.end - row.file_offset).min(row.bytes);
-        let order = self.extents.order(&extent, &row.short_slots);
-        let (shards, hedge) = (Arc::clone(&self.extents.shards), Arc::clone(&self.extents.hedge));
-        let mut reader = Reader::new(shards, extent.clone(), row.bytes, within, order, hedge)?;
+        let within =
+            range.start.saturating_sub(row.file_offset)..(range.end - row.file_offset).min(row.bytes);
+        let mut at = within.start;
+        loop {
+            let order = self.extents.order(&extent, &row.short_slots);
+            let (shards, hedge) = (Arc::clone(&self.extents.shards), Arc::clone(&self.extents.hedge));
+            let rest = at..within.end;
+            let reader = Reader::new(shards, extent.clone(), row.bytes, rest.clone(), order, hedge)?;
+            match self.pieces(reader, &extent, &mut at).await {
+                // Nodes cut off a reader that pauses, as a slow client makes us do, and nodes restart: what was read once can
+                // probably be read on.
+                Err(error) if at > rest.start => {
+                    tracing::info!(extent = %extent.id, at, %error, "read is begun again")
+                }
+                ended => return ended,
+            }
+        }
+    }
+
+    /// Passes on what `reader` reads; `at` is how far it came.
+    async fn pieces(
+        &mut self,
+        mut reader: Reader,
+        extent: &Extent,
+        at: &mut u64,
+    ) -> Result<Result<(), Gone>, DownloadError> {
         while let Some(pieces) = reader.next().await {
             let faults = reader.take_faults();
             if !faults.is_empty() {
-                self.extents.note_faults(&extent, faults).await;
+                self.extents.note_faults(extent, faults).await;
             }
             for piece in pieces? {
                 self.hasher.update(&piece);
+                *at += piece.len() as u64;
                 if let Some(before) = self.held.replace(piece)
-                    && self.sender.send(Ok(before)).await.is_err()
+                    && self.send(Ok(before)).await.is_err()
                 {
                     return Ok(Err(Gone));
                 }
@@ -130,9 +164,13 @@ impl Pump {
         Ok(Ok(()))
     }
 
+    async fn send(&self, piece: Result<Bytes, DownloadError>) -> Result<(), Gone> {
+        self.sender.send_timeout(piece, CLIENT_DEADLINE).await.map_err(|_| Gone)
+    }
+
     async fn fail(self, error: DownloadError) {
         tracing::error!(%error, "content could not be read to its end");
-        if self.sender.send(Err(error)).await.is_err() {
+        if self.send(Err(error)).await.is_err() {
             tracing::debug!("client went away before the failure");
         }
     }

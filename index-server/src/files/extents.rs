@@ -1,7 +1,7 @@
 //! What reading and writing extents needs, and how rows of the catalog become extents on nodes.
 
 use crate::{
-    catalog::{Catalog, ExtentRow},
+    catalog::{Catalog, ExtentRow, NewExtent},
     members::Members,
 };
 use asterism_cluster::{Extent, HedgeDelay, Shards, placement};
@@ -40,7 +40,7 @@ impl Extents {
         let policy = Policy::new(usize::from(row.data), usize::from(row.parity))?;
         let members = self.members.group(row.group)?;
         let nodes = placement::slots(row.id, &members, policy.total());
-        (nodes.len() == policy.total()).then(|| Extent {
+        (nodes.len() == policy.total()).then_some(Extent {
             cluster: self.cluster,
             id: row.id,
             policy,
@@ -76,8 +76,17 @@ impl Extents {
             }
             match self.catalog.mark_short(extent.id, slot as u8).await {
                 Ok(_) => self.repair.notify_one(),
-                Err(error) => tracing::warn!(%error, "a bad shard could not be noted; the next read or scrub will"),
+                Err(error) => {
+                    tracing::warn!(%error, "a bad shard could not be noted; the next read or scrub will")
+                }
             }
+        }
+    }
+
+    /// Wakes the repair worker if a new file has extents that lack shards.
+    pub fn repair_if_short(&self, extents: &[NewExtent]) {
+        if extents.iter().any(|extent| !extent.short_slots.is_empty()) {
+            self.repair.notify_one();
         }
     }
 

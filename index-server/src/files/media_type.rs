@@ -14,7 +14,9 @@ pub(super) fn guess(head: &[u8]) -> String {
         Err(error) => error.error_len().is_none() && error.valid_up_to() > 0,
     };
     match format {
-        FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty if !head.contains(&0) && is_text() => {
+        FileFormat::ArbitraryBinaryData | FileFormat::PlainText | FileFormat::Empty
+            if !head.contains(&0) && is_text() =>
+        {
             "text/plain; charset=utf-8".into()
         }
         FileFormat::ArbitraryBinaryData => "application/octet-stream".into(),

@@ -3,6 +3,8 @@
 mod download;
 mod extents;
 mod media_type;
+#[cfg(test)]
+mod tests;
 mod upload;
 
 pub use download::{Download, DownloadError};

@@ -13,10 +13,13 @@ use asterism_erasure::{CELL_BYTES_MAX, EXTENT_BYTES_MAX, Policy};
 use asterism_proto::ExtentId;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
-use std::{pin::pin, time::Duration};
+use std::{
+    pin::{Pin, pin},
+    time::Duration,
+};
 use tokio::{
     task::{JoinError, JoinSet},
-    time::timeout,
+    time::{Instant, timeout_at},
 };
 
 /// A file up to this size is kept as copies: the same tolerance with fewer calls.
@@ -25,6 +28,9 @@ const COPIES_BYTES_MAX: usize = 32 << 10;
 const FINISHING_MAX: usize = 2;
 /// A client that sends nothing for this long has gone.
 const BODY_DEADLINE: Duration = Duration::from_secs(60);
+/// Nodes give up a shard of which nothing comes for 30 seconds. If a client takes longer than this to send the next stripe, the
+/// extent ends with what it has, and another one begins when the stripe is there.
+const STRIPE_DEADLINE: Duration = Duration::from_secs(10);
 
 /// Content that is durable on its nodes, and not yet a file.
 #[derive(Debug)]
@@ -109,7 +115,7 @@ impl Extents {
     }
 }
 
-struct Upload<'a> {
+pub(super) struct Upload<'a> {
     extents: &'a Extents,
     hasher: blake3::Hasher,
     size: u64,
@@ -118,6 +124,9 @@ struct Upload<'a> {
     pending: BytesMut,
     writing: Option<(u32, ExtentWriter)>,
     written: u64,
+    /// When the extent that is open ends if no stripe comes.
+    stripe_due: Instant,
+    stripe_deadline: Duration,
     finishing: JoinSet<(u32, Result<Written, WriteError>)>,
     finished: Vec<(u32, Written)>,
     /// Every extent begun, by number, with its group.
@@ -126,7 +135,7 @@ struct Upload<'a> {
 }
 
 impl<'a> Upload<'a> {
-    fn new(extents: &'a Extents) -> Self {
+    pub(super) fn new(extents: &'a Extents) -> Self {
         Self {
             extents,
             hasher: blake3::Hasher::new(),
@@ -135,6 +144,8 @@ impl<'a> Upload<'a> {
             pending: BytesMut::new(),
             writing: None,
             written: 0,
+            stripe_due: Instant::now(),
+            stripe_deadline: STRIPE_DEADLINE,
             finishing: JoinSet::new(),
             finished: Vec::new(),
             placed: Vec::new(),
@@ -142,13 +153,19 @@ impl<'a> Upload<'a> {
         }
     }
 
-    async fn feed<S, E>(&mut self, body: S, bytes_max: u64) -> Result<(), UploadError>
+    /// Has less patience with a slow client.
+    #[cfg(test)]
+    pub(super) fn with_stripe_deadline(self, stripe_deadline: Duration) -> Self {
+        Self { stripe_deadline, ..self }
+    }
+
+    pub(super) async fn feed<S, E>(&mut self, body: S, bytes_max: u64) -> Result<(), UploadError>
     where
         S: Stream<Item = Result<Bytes, E>>,
         E: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let mut body = pin!(body);
-        while let Some(chunk) = timeout(BODY_DEADLINE, body.next()).await.map_err(|_| UploadError::Stalled)? {
+        while let Some(chunk) = self.next_chunk(body.as_mut()).await? {
             let mut chunk = chunk.map_err(|error| UploadError::CutOff(error.into()))?;
             self.size += chunk.len() as u64;
             if self.size > bytes_max {
@@ -169,8 +186,25 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
+    /// The next piece of the body. An open extent is ended while a slow one is waited for.
+    async fn next_chunk<T>(
+        &mut self,
+        mut body: Pin<&mut impl Stream<Item = T>>,
+    ) -> Result<Option<T>, UploadError> {
+        let given_up = Instant::now() + BODY_DEADLINE;
+        loop {
+            let is_open = self.writing.is_some();
+            let until = if is_open { self.stripe_due.min(given_up) } else { given_up };
+            match timeout_at(until, body.next()).await {
+                Ok(chunk) => return Ok(chunk),
+                Err(_) if is_open => self.end_extent().await?,
+                Err(_) => return Err(UploadError::Stalled),
+            }
+        }
+    }
+
     /// Ends the last extent and waits for all; the extents in order.
-    async fn end(&mut self) -> Result<Vec<NewExtent>, UploadError> {
+    pub(super) async fn end(&mut self) -> Result<Vec<NewExtent>, UploadError> {
         if !self.pending.is_empty() {
             self.write_pending().await?;
         }
@@ -214,12 +248,19 @@ impl<'a> Upload<'a> {
         let Some((_, writer)) = &mut self.writing else { return Ok(()) };
         self.written += stripe.len() as u64;
         writer.write_stripe(stripe).await?;
+        self.stripe_due = Instant::now() + self.stripe_deadline;
         if self.written + self.stripe_bytes() as u64 > EXTENT_BYTES_MAX {
-            self.finish_writing();
-            while self.finishing.len() >= FINISHING_MAX {
-                if let Some(ended) = self.finishing.join_next().await {
-                    self.note_finished(ended)?;
-                }
+            self.end_extent().await?;
+        }
+        Ok(())
+    }
+
+    /// Lets the open extent become durable while the next one is written.
+    async fn end_extent(&mut self) -> Result<(), UploadError> {
+        self.finish_writing();
+        while self.finishing.len() >= FINISHING_MAX {
+            if let Some(ended) = self.finishing.join_next().await {
+                self.note_finished(ended)?;
             }
         }
         Ok(())
@@ -231,10 +272,18 @@ impl<'a> Upload<'a> {
         let most = if small { first_bytes as u64 } else { EXTENT_BYTES_MAX };
         let shard_bytes = most.div_ceil(copies.data() as u64);
         let id = ExtentId::random();
-        let mut draws = id.as_bytes().chunks_exact(2).map(|pair| usize::from(u16::from_le_bytes([pair[0], pair[1]]))).cycle();
+        let mut draws = id
+            .as_bytes()
+            .chunks_exact(2)
+            .map(|pair| usize::from(u16::from_le_bytes([pair[0], pair[1]])))
+            .cycle();
         let draw = |below: usize| draws.next().unwrap_or(0) % below.max(1);
         let members = &self.extents.members;
-        let group = members.choose_group(policy.floor(), shard_bytes, draw)?;
+        let group = members.choose_group(policy.floor(), shard_bytes, draw).map_err(|few| {
+            // Enough nodes are there, but not with room for a shard: that is another answer, and another remedy.
+            let there = members.choose_group(policy.floor(), 0, |_| 0).is_ok();
+            if there { UploadError::Full } else { few.into() }
+        })?;
         let extent = Extent {
             cluster: self.extents.cluster,
             id,
@@ -246,7 +295,9 @@ impl<'a> Upload<'a> {
         let nodes = extent.nodes.clone();
         self.placed.push(extent.clone());
         self.groups.push(group.id);
-        let writer = ExtentWriter::begin(&self.extents.shards, extent, self.extents.epoch(), |slot| writable(nodes[slot]))?;
+        let writer = ExtentWriter::begin(&self.extents.shards, extent, self.extents.epoch(), |slot| {
+            writable(nodes[slot])
+        })?;
         self.writing = Some((self.placed.len() as u32 - 1, writer));
         self.written = 0;
         Ok(())
@@ -258,7 +309,10 @@ impl<'a> Upload<'a> {
         }
     }
 
-    fn note_finished(&mut self, ended: Result<(u32, Result<Written, WriteError>), JoinError>) -> Result<(), UploadError> {
+    fn note_finished(
+        &mut self,
+        ended: Result<(u32, Result<Written, WriteError>), JoinError>,
+    ) -> Result<(), UploadError> {
         let (seq, written) = ended.map_err(UploadError::Internal)?;
         let written = written?;
         for (slot, error) in &written.missing {

@@ -19,37 +19,49 @@ pub(super) struct Deletion {
 impl Deletion {
     /// One pass over all nodes that are there; true if more may be waiting for one of them.
     pub(super) async fn pass(&self) -> Result<bool, CatalogError> {
-        let mut more = false;
+        let (mut more, mut trouble) = (false, None);
         for node in self.extents.catalog.nodes_with_removals().await? {
             if self.extents.members.is_heard(node) {
-                more |= self.node(node).await?;
+                let outcome = self.node(node).await?;
+                more |= outcome.more;
+                trouble = trouble.or(outcome.trouble);
             }
+        }
+        // Last, so that what worked elsewhere does not hide it.
+        if let Some(trouble) = trouble {
+            self.state.failed(trouble);
         }
         self.state.set_queue(self.extents.catalog.removal_count().await?);
         Ok(more)
     }
 
-    async fn node(&self, node: NodeId) -> Result<bool, CatalogError> {
+    async fn node(&self, node: NodeId) -> Result<Outcome, CatalogError> {
         let removals = self.extents.catalog.removals_of(node, BATCH).await?;
-        let keys = removals.iter().map(|removal| ShardKey { extent: removal.extent, slot: removal.slot }).collect();
-        match self.extents.shards.delete(node, keys, self.extents.epoch()).await {
-            Ok(outcomes) => {
-                let gone = |(removal, outcome): (&Removal, Deleted)| (outcome != Deleted::Failed).then_some(removal.id);
-                let confirmed: Vec<i64> = removals.iter().zip(outcomes).filter_map(gone).collect();
-                self.extents.catalog.confirm_removals(&confirmed).await?;
-                if !confirmed.is_empty() {
-                    self.state.succeeded(confirmed.len() as u64);
-                }
-                if confirmed.len() < removals.len() {
-                    self.state.failed("a node could not remove some shards");
-                }
-                Ok(!confirmed.is_empty() && removals.len() as u32 == BATCH)
-            }
+        let keys =
+            removals.iter().map(|removal| ShardKey { extent: removal.extent, slot: removal.slot }).collect();
+        let outcomes = match self.extents.shards.delete(node, keys, self.extents.epoch()).await {
+            Ok(outcomes) => outcomes,
             Err(error) => {
                 tracing::warn!(%node, %error, "shards not removed, will be tried again");
-                self.state.failed(error);
-                Ok(false)
+                return Ok(Outcome { more: false, trouble: Some(error.to_string()) });
             }
+        };
+        let gone =
+            |(removal, outcome): (&Removal, Deleted)| (outcome != Deleted::Failed).then_some(removal.id);
+        let confirmed: Vec<i64> = removals.iter().zip(outcomes).filter_map(gone).collect();
+        self.extents.catalog.confirm_removals(&confirmed).await?;
+        if !confirmed.is_empty() {
+            self.state.succeeded(confirmed.len() as u64);
         }
+        Ok(Outcome {
+            more: !confirmed.is_empty() && removals.len() as u32 == BATCH,
+            trouble: (confirmed.len() < removals.len()).then(|| "a node could not remove some shards".into()),
+        })
     }
+}
+
+/// How it went at one node.
+struct Outcome {
+    more: bool,
+    trouble: Option<String>,
 }

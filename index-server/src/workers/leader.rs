@@ -5,7 +5,7 @@ use super::{
     tagging::Tagging, trash::Trash,
 };
 use crate::{
-    catalog::{Catalog, CatalogError, Dialect, Lease},
+    catalog::{Catalog, CatalogError, Dialect, Lease, Topic},
     events::{Event, Events},
     files::Extents,
     graph::TagGraph,
@@ -28,6 +28,12 @@ use uuid::Uuid;
 
 /// The lease under which background work is done; its epoch fences all writes to nodes.
 pub(crate) const LEASE: &str = "background";
+const REPAIR: &str = "repair";
+const CENSUS: &str = "census";
+const TAGGING: &str = "tagging";
+const GRAPH: &str = "graph";
+const DELETION: &str = "deletion";
+const TRASH: &str = "trash";
 /// A holder shows life this often.
 const BEAT: Duration = Duration::from_secs(2);
 /// A lease whose beat has not changed for this long may be taken.
@@ -60,7 +66,7 @@ pub struct Workers {
 impl Workers {
     /// The workers' states before they run.
     pub fn states() -> [WorkerState; 6] {
-        ["repair", "census", "tagging", "graph", "deletion", "trash"].map(WorkerState::new)
+        [REPAIR, CENSUS, TAGGING, GRAPH, DELETION, TRASH].map(WorkerState::new)
     }
 
     /// Waits for the lease, works while it is held, and so on until `stop`.
@@ -219,6 +225,26 @@ async fn hold(catalog: &Catalog, lease: Lease, stop: &CancellationToken) -> Opti
             }
         }
     }
+}
+
+/// Counts what waits for each worker, now: a queue in which something was put a moment ago is not empty.
+///
+/// # Errors
+/// The catalog cannot be asked.
+pub async fn count_queues(extents: &Extents, states: &[WorkerState]) -> Result<(), CatalogError> {
+    let catalog = &extents.catalog;
+    for state in states {
+        let queue = match state.name() {
+            REPAIR => catalog.short_count().await?,
+            CENSUS => extents.members.to_be_counted().len() as u64,
+            TAGGING => catalog.outbox_count(Topic::Tag).await?.0,
+            GRAPH => catalog.outbox_count(Topic::Graph).await?.0,
+            DELETION => catalog.removal_count().await?,
+            _ => continue,
+        };
+        state.set_queue(queue);
+    }
+    Ok(())
 }
 
 /// Measures rates, and tells the page when nodes or margins changed.

@@ -7,10 +7,12 @@ mod leader;
 mod repair;
 mod state;
 mod tagging;
+#[cfg(test)]
+pub(crate) mod tests;
 mod trash;
 
 pub(crate) use leader::LEASE;
-pub use leader::Workers;
+pub use leader::{Workers, count_queues};
 pub use state::{Report, WorkerState};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

@@ -38,8 +38,10 @@ impl Repair {
     async fn page(&self, rows: impl Iterator<Item = ExtentRow>) -> u64 {
         let live = self.extents.members.live();
         // Worst margin now, not worst when it was noted: who is away counts too. Without enough shards its turn comes later.
-        let mut rows: Vec<(i32, ExtentRow)> =
-            rows.filter_map(|row| Some((self.extents.margin(&row, &live)?, row))).filter(|(margin, _)| *margin >= 0).collect();
+        let mut rows: Vec<(i32, ExtentRow)> = rows
+            .filter_map(|row| Some((self.extents.margin(&row, &live)?, row)))
+            .filter(|(margin, _)| *margin >= 0)
+            .collect();
         rows.sort_by_key(|(margin, _)| *margin);
         stream::iter(rows)
             .map(|(_, row)| self.extent(row))
@@ -88,7 +90,7 @@ impl Repair {
     }
 
     /// The shard is there. If its file went meanwhile, it goes too: its removal may have been confirmed before it came.
-    async fn count(&self, extent: &Extent, slot: u8) -> Result<(), CatalogError> {
+    pub(super) async fn count(&self, extent: &Extent, slot: u8) -> Result<(), CatalogError> {
         self.extents.catalog.clear_short(extent.id, slot).await?;
         let shards = vec![(slot, extent.nodes[usize::from(slot)])];
         self.extents.catalog.remove_abandoned(&[AbandonedExtent { id: extent.id, shards }]).await.map(drop)

@@ -44,9 +44,21 @@ pub struct Report {
 impl WorkerState {
     /// A worker that has not done anything yet.
     pub fn new(name: &'static str) -> Self {
-        let inner =
-            Inner { name, queue: 0, done: 0, rate: 0.0, measured: Instant::now(), done_then: 0, last_error: None };
+        let inner = Inner {
+            name,
+            queue: 0,
+            done: 0,
+            rate: 0.0,
+            measured: Instant::now(),
+            done_then: 0,
+            last_error: None,
+        };
         Self(Arc::new(Mutex::new(inner)))
+    }
+
+    /// Of the worker.
+    pub fn name(&self) -> &'static str {
+        self.lock().name
     }
 
     /// How much waits.
@@ -91,7 +103,13 @@ impl WorkerState {
             0 => None,
             queue => (rate > 0.0).then(|| queue as f64 / rate),
         };
-        Report { name: inner.name, queue: inner.queue, rate, last_error: inner.last_error.clone(), eta_seconds }
+        Report {
+            name: inner.name,
+            queue: inner.queue,
+            rate,
+            last_error: inner.last_error.clone(),
+            eta_seconds,
+        }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

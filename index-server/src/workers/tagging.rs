@@ -70,8 +70,13 @@ impl Tagging {
                 let request = Request::new(&name, content.size, entry.modified_ms, head);
                 match self.pool.tag(&request).await {
                     Ok(tags) => tags,
+                    // A busy moment, or hostile content: what can be said by the name is said meanwhile.
+                    Err(error) if row.attempts < ATTEMPTS_BY_CONTENT => {
+                        self.set(&entry, tag_by_name(&name, content.size, entry.modified_ms)).await?;
+                        return Err(error.to_string());
+                    }
                     Err(error) => {
-                        tracing::warn!(entry = %entry.id, %error, "tagger failed on content, tagging by name");
+                        tracing::warn!(entry = %entry.id, %error, "tagger fails on content, its name has to do");
                         tag_by_name(&name, content.size, entry.modified_ms)
                     }
                 }
@@ -90,10 +95,15 @@ impl Tagging {
         let Some(content) = &entry.content else { return Ok(()) };
         let tags: Vec<WeightedTag> = found
             .into_iter()
-            .filter_map(|tag| WeightedTag::new(tag.kind.as_str(), &tag.name, f64::from(tag.score), &tag.evidence).ok())
+            .filter_map(|tag| {
+                WeightedTag::new(tag.kind.as_str(), &tag.name, f64::from(tag.score), &tag.evidence).ok()
+            })
             .collect();
         let catalog = &self.extents.catalog;
-        catalog.set_automatic(entry.id, content.id, TAGGER, VERSION, &tags).await.map_err(|error| error.to_string())?;
+        catalog
+            .set_automatic(entry.id, content.id, TAGGER, VERSION, &tags)
+            .await
+            .map_err(|error| error.to_string())?;
         self.projecting.notify_one();
         let tags = tags.into_iter().map(|tag| tag.tag.name().to_owned()).collect();
         self.events.publish(&entry.owner, Event::FileTagged { path: entry.path.to_string(), tags });

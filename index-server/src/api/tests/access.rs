@@ -35,10 +35,7 @@ fn table() -> BTreeSet<(String, String)> {
 
 /// A path that a template matches.
 fn filled(template: &str) -> String {
-    template
-        .replace("{*path}", "a/b.txt")
-        .replace("{name}", "n1")
-        .replace("{tag}", "holiday")
+    template.replace("{*path}", "a/b.txt").replace("{name}", "n1").replace("{tag}", "holiday")
 }
 
 #[test]
@@ -57,9 +54,13 @@ fn what_is_documented_is_what_there_is() {
         })
         .collect();
     let undocumented = |(method, path): &(String, String)| {
-        method == "HEAD" || path.starts_with("/api/openapi") || path == "/api/docs" || path == "/api/v1/folders/"
+        method == "HEAD"
+            || path.starts_with("/api/openapi")
+            || path == "/api/docs"
+            || path == "/api/v1/folders/"
     };
-    let expected: BTreeSet<(String, String)> = table().into_iter().filter(|route| !undocumented(route)).collect();
+    let expected: BTreeSet<(String, String)> =
+        table().into_iter().filter(|route| !undocumented(route)).collect();
     assert_eq!(documented, expected);
 }
 

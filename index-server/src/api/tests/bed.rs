@@ -16,6 +16,7 @@ use axum::{
     http::{HeaderMap, Method, Request, StatusCode},
 };
 use http_body_util::BodyExt;
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use serde_json::Value;
 use std::{net::SocketAddr, ops::Deref, sync::Arc, time::Duration};
 use tower::ServiceExt;
@@ -97,12 +98,39 @@ impl TestBed {
         self.asks(user, "GET", target).send().await.is(200).json()
     }
 
+    /// The content of a file that must be there.
+    pub(super) async fn content(&self, user: &str, path: &str) -> Vec<u8> {
+        let answer =
+            self.asks(user, "GET", &format!("/api/v1/content{}", encoded(path))).send().await.is(200);
+        answer.bytes().to_vec()
+    }
+
+    /// Expects that every shard on the nodes belongs to a file that is there, once the deletion worker has been around.
+    pub(super) async fn leaks_nothing(&self, files: &[(&str, &str)]) {
+        crate::workers::tests::delete(&self.api.extents).await;
+        let mut expected = 0;
+        for (owner, path) in files {
+            for extent in self.extents_of(owner, path).await {
+                expected += self.shards.census(&extent);
+            }
+        }
+        assert_eq!((self.shard_count(), self.catalog.removal_count().await.unwrap()), (expected, 0));
+    }
+
     /// Stores content that must be taken; the file.
     pub(super) async fn put(&self, user: &str, path: &str, content: impl Into<Body>) -> Value {
-        let answer = self.asks(user, "PUT", &format!("/api/v1/content{path}")).body(content).send().await;
+        let answer =
+            self.asks(user, "PUT", &format!("/api/v1/content{}", encoded(path))).body(content).send().await;
         assert!(answer.status.is_success(), "{path}: {answer:?}");
         answer.json()
     }
+}
+
+/// A path as it stands in an address.
+pub(super) fn encoded(path: &str) -> String {
+    let segments: Vec<String> =
+        path.split('/').map(|segment| utf8_percent_encode(segment, NON_ALPHANUMERIC).to_string()).collect();
+    segments.join("/")
 }
 
 /// A request in the making.
