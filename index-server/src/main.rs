@@ -1,7 +1,7 @@
 //! The index-server by itself.
 
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 /// Keeps names, tags and users of a cluster, and serves its page and API.
 #[derive(Parser)]
@@ -21,12 +21,17 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let args = Args::parse();
-    match args.command {
+    let ended = match args.command {
         None => asterism_index_server::run(&args.config).await,
         Some(Command::Bootstrap) => bootstrap(&args.config).await,
+    };
+    if let Err(error) = ended {
+        eprintln!("index-server: {error:#}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
 
 #[allow(clippy::print_stdout, reason = "the password is this command's output")]

@@ -1,7 +1,7 @@
 //! The process: bound, then served.
 
 use crate::{
-    api::{self, Api, Passwords, auth},
+    api::{self, Api, Crowd, Passwords, auth},
     catalog::{Catalog, CredentialKind, Role, UserName},
     config::Config,
     events::Events,
@@ -67,7 +67,7 @@ pub struct Bootstrap {
 /// The database cannot be opened.
 pub async fn bootstrap(path: &Path, with_token: bool) -> anyhow::Result<Bootstrap> {
     let config: Config = config::load(path)?;
-    let catalog = Catalog::open(config.database.expose()).await?;
+    let catalog = open_catalog(&config, &Identity::load(&config.identity_dir)?).await?;
     let admin: UserName = ADMIN.parse()?;
     let mut made = Bootstrap::default();
     if catalog.users().await?.is_empty() {
@@ -111,7 +111,7 @@ impl IndexServer {
         let join_token = Secret::read(&config.join_token_file)?;
         let http = bind(config.listen).await?;
         let grpc = bind(config.grpc_listen).await?;
-        let catalog = Catalog::open(config.database.expose()).await?;
+        let catalog = open_catalog(config, &identity).await?;
         let (graph, graph_kind) = open_graph(config, &catalog)?;
         let shards = Arc::new(GrpcShards::new(identity.clone()));
         let members = remembered(&catalog, &shards).await?;
@@ -137,6 +137,7 @@ impl IndexServer {
             graph_kind,
             events: events.clone(),
             passwords: Passwords::new()?,
+            crowd: Crowd::default(),
             monitor: monitor(config, &identity)?,
             workers: states.to_vec(),
             tagging: Arc::clone(&tagging),
@@ -195,6 +196,23 @@ impl IndexServer {
         database.close().await;
         served
     }
+}
+
+/// Opens the database, which belongs to the first cluster that used it, with the policy of its groups.
+async fn open_catalog(config: &Config, identity: &Identity) -> anyhow::Result<Catalog> {
+    let catalog = Catalog::open(config.database.expose()).await?;
+    let cluster = identity.peer().cluster.to_string();
+    let owner = catalog.setting_or("cluster", &cluster).await?;
+    anyhow::ensure!(owner == cluster, "the database is that of cluster {owner}, not of {cluster}");
+    if let Some(group) = catalog.groups().await?.first() {
+        let (width, wanted) = (group.members.len(), config.policy.total());
+        anyhow::ensure!(
+            width == wanted,
+            "the placement groups have {width} members each, policy {} needs {wanted}",
+            config.policy
+        );
+    }
+    Ok(catalog)
 }
 
 async fn bind(address: SocketAddr) -> anyhow::Result<TcpListener> {

@@ -7,7 +7,7 @@ use anyhow::Context;
 use asterism_monitor::{Config, Monitor};
 use asterism_service::{logging, stop};
 use clap::{Parser, Subcommand};
-use std::path::PathBuf;
+use std::{path::PathBuf, process::ExitCode};
 
 /// Watches a cluster, remembers every change, and stops or wakes its machines.
 #[derive(Parser)]
@@ -29,13 +29,18 @@ enum Command {
 }
 
 #[tokio::main]
-async fn main() -> anyhow::Result<()> {
+async fn main() -> ExitCode {
     let args = Args::parse();
-    match args.command {
+    let ended = match args.command {
         Some(Command::Enrol(args)) => enrol::run(&args).await,
         Some(Command::Ask(args)) => ask::run(&args).await,
         None => serve(&args.config).await,
+    };
+    if let Err(error) = ended {
+        eprintln!("monitor: {error:#}");
+        return ExitCode::FAILURE;
     }
+    ExitCode::SUCCESS
 }
 
 async fn serve(config: &std::path::Path) -> anyhow::Result<()> {
