@@ -95,6 +95,9 @@ pub(super) async fn layer(State(api): State<Api>, mut request: Request, next: Ne
             tracing::warn!(user = %caller.user.name, route = template, "refused: role too low");
             ApiError::Forbidden.into_response()
         }
-        Err(error) => error.into_response(),
+        Err(error) => {
+            tracing::warn!(route = template, %error, "refused");
+            error.into_response()
+        }
     }
 }

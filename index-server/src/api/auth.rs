@@ -1,12 +1,13 @@
 //! Who calls: a session cookie or a bearer token, checked against its hash in the catalog.
 
-use super::{Api, problem::ApiError};
+use super::{Api, crowd::Place, problem::ApiError};
 use crate::catalog::{CatalogError, Credential, User};
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, Method, header, request::Parts},
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
+use std::sync::Arc;
 
 /// The name of the session cookie.
 pub(super) const COOKIE: &str = "asterism_session";
@@ -17,6 +18,8 @@ const TOKEN_BYTES: usize = 32;
 pub(super) struct Caller {
     pub(super) user: User,
     pub(super) credential: Credential,
+    /// Held as long as anything is done for this request: a download holds it to its end.
+    _place: Arc<Place>,
 }
 
 impl Caller {
@@ -37,7 +40,8 @@ impl Caller {
         };
         let found = api.catalog.find_credential(&token_hash(token), api.now_ms()).await?;
         let (user, credential) = found.ok_or(ApiError::Unauthenticated)?;
-        Ok(Self { user, credential })
+        let place = api.crowd.enter(&user.name).ok_or(ApiError::Busy)?;
+        Ok(Self { user, credential, _place: Arc::new(place) })
     }
 }
 

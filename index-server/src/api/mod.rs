@@ -4,6 +4,7 @@ mod access;
 pub(crate) mod auth;
 mod cluster;
 mod content;
+mod crowd;
 mod docs;
 mod events;
 mod extract;
@@ -24,6 +25,7 @@ mod types;
 mod upload;
 mod users;
 
+pub(crate) use crowd::Crowd;
 pub(crate) use passwords::Passwords;
 
 use crate::{
@@ -56,6 +58,7 @@ pub(crate) struct Api {
     pub(crate) graph_kind: &'static str,
     pub(crate) events: Events,
     pub(crate) passwords: Passwords,
+    pub(crate) crowd: Crowd,
     pub(crate) monitor: Option<MonitorClient<Channel>>,
     pub(crate) workers: Vec<WorkerState>,
     pub(crate) tagging: Arc<tokio::sync::Notify>,

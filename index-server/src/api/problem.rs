@@ -80,6 +80,9 @@ pub(super) enum ApiError {
     /// Too many attempts.
     #[error("too many attempts; wait a minute")]
     TooMany,
+    /// Too many requests of one user.
+    #[error("too many requests of yours are under way; wait for some to end")]
+    Busy,
     /// Not enough storage nodes.
     #[error("only {reachable} of at least {needed} storage nodes are there")]
     TooFewNodes {
@@ -148,7 +151,7 @@ impl ApiError {
             Self::Precondition => (StatusCode::PRECONDITION_FAILED, "precondition_failed"),
             Self::TooLarge(_) => (StatusCode::PAYLOAD_TOO_LARGE, "payload_too_large"),
             Self::Range(_) => (StatusCode::RANGE_NOT_SATISFIABLE, "range_not_satisfiable"),
-            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
+            Self::TooMany | Self::Busy => (StatusCode::TOO_MANY_REQUESTS, "too_many_requests"),
             Self::TooFewNodes { .. } => (StatusCode::SERVICE_UNAVAILABLE, "too_few_nodes"),
             Self::Full => (StatusCode::INSUFFICIENT_STORAGE, "insufficient_storage"),
             Self::Unavailable(_) => (StatusCode::SERVICE_UNAVAILABLE, "unavailable"),
@@ -178,7 +181,7 @@ impl IntoResponse for ApiError {
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/problem+json"));
         match &self {
             Self::TooMany => drop(headers.insert(header::RETRY_AFTER, LOGIN_RETRY_SECONDS)),
-            Self::TooFewNodes { .. } | Self::Unavailable(_) => {
+            Self::TooFewNodes { .. } | Self::Unavailable(_) | Self::Busy => {
                 drop(headers.insert(header::RETRY_AFTER, RETRY_SECONDS))
             }
             Self::Range(size) => insert(headers, header::CONTENT_RANGE, &format!("bytes */{size}")),

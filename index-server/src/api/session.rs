@@ -95,7 +95,7 @@ pub(super) async fn log_in(
 }
 
 /// A new session of `user`, whose password was right a moment ago.
-async fn begin_session(api: &Api, user: &User, expires_ms: i64) -> Result<String, ApiError> {
+pub(super) async fn begin_session(api: &Api, user: &User, expires_ms: i64) -> Result<String, ApiError> {
     let token = new_token().map_err(anyhow::Error::from)?;
     let (kind, hash) = (CredentialKind::Session, token_hash(&token));
     let id = api.catalog.create_credential(&user.name, kind, "", &hash, Some(expires_ms)).await?;

@@ -56,6 +56,7 @@ impl TestBed {
             graph_kind: "sql",
             events: Events::default(),
             passwords: Passwords::new().unwrap(),
+            crowd: Default::default(),
             monitor: None,
             workers: Workers::states().to_vec(),
             tagging: Arc::default(),

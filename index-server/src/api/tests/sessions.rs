@@ -2,7 +2,11 @@
 
 use super::{Ask, TestBed};
 use crate::{
-    api::access::{Access, TABLE},
+    api::{
+        access::{Access, TABLE},
+        crowd::AT_ONCE_MAX,
+        session::begin_session,
+    },
     catalog::{CredentialKind, Role},
 };
 use futures::future::join_all;
@@ -128,6 +132,18 @@ async fn a_new_password_ends_every_session_and_token() {
 }
 
 #[tokio::test]
+async fn a_login_that_comes_too_late_for_the_old_password_is_none() {
+    let bed = with_ada(Role::Editor).await;
+    let name = "ada".parse().unwrap();
+    let before = bed.catalog.user(&name).await.unwrap();
+    bed.catalog.set_password(&name, "$argon2id$new").await.unwrap();
+    bed.catalog.remove_credentials(&name).await.unwrap();
+    // The old password was found to be right just before.
+    assert!(begin_session(&bed.api, &before, i64::MAX).await.is_err());
+    assert_eq!(bed.catalog.credentials(&name).await.unwrap(), []);
+}
+
+#[tokio::test]
 async fn a_stolen_session_cannot_find_the_password_by_guessing() {
     let bed = with_ada(Role::Editor).await;
     let cookie = cookie(&bed).await;
@@ -236,5 +252,19 @@ async fn a_form_is_no_json() {
         let body = json!({"from": "/a", "to": "/b"}).to_string();
         let ask = bed.ask("POST", "/api/v1/files:move").session("asterism_session=editor");
         ask.header("content-type", media_type).body(body).send().await.refused(400, "invalid_request");
+    }
+}
+
+#[tokio::test]
+async fn one_user_cannot_take_the_places_of_all() {
+    let bed = TestBed::start().await;
+    let editor = "editor".parse().unwrap();
+    let places: Vec<_> = (0..AT_ONCE_MAX).map(|_| bed.api.crowd.enter(&editor).unwrap()).collect();
+    let answer = bed.asks("editor", "GET", "/api/v1/session").send().await.refused(429, "too_many_requests");
+    assert_eq!(answer.header("retry-after"), "2");
+    bed.asks("reader", "GET", "/api/v1/session").send().await.is(200);
+    drop(places);
+    for _ in 0..2 * AT_ONCE_MAX {
+        bed.asks("editor", "GET", "/api/v1/session").send().await.is(200);
     }
 }
