@@ -4,6 +4,7 @@ use crate::process::{self, Memory};
 use anyhow::{Context, bail, ensure};
 use rustix::process::Signal;
 use std::{
+    collections::BTreeMap,
     fs::{self, File},
     net::SocketAddr,
     path::{Path, PathBuf},
@@ -74,9 +75,11 @@ impl Up {
         ready.with_context(|| tail(&self.log))
     }
 
-    /// All processes, by their roles.
+    /// All processes, by their roles, of which no two are the same.
     pub(crate) fn processes(&self) -> Vec<(u32, String)> {
-        process::tree(self.id).into_iter().map(|id| (id, process::role(id))).collect()
+        let all = process::tree(self.id);
+        let roles = numbered(all.iter().map(|id| process::role(*id)));
+        all.into_iter().zip(roles).collect()
     }
 
     /// What each process holds in memory, by its role.
@@ -129,8 +132,45 @@ impl Drop for Up {
     }
 }
 
+/// Names as they are, with a number from the second of a kind on.
+fn numbered(names: impl Iterator<Item = String>) -> Vec<String> {
+    let mut seen = BTreeMap::new();
+    let number = |name: String| {
+        let count = seen.entry(name.clone()).and_modify(|count| *count += 1).or_insert(1);
+        if *count == 1 { name } else { format!("{name} {count}") }
+    };
+    names.map(number).collect()
+}
+
 /// The end of a log, for a message.
 fn tail(log: &Path) -> String {
     let bytes = fs::read(log).unwrap_or_default();
     String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(LOG_TAIL_BYTES)..]).trim().to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::PermissionsExt;
+
+    #[test]
+    fn names_of_a_kind_are_told_apart() {
+        let names = ["up", "worker", "worker", "worker"].map(str::to_owned);
+        assert_eq!(numbered(names.into_iter()), ["up", "worker", "worker 2", "worker 3"]);
+    }
+
+    #[tokio::test]
+    async fn a_dropped_cluster_takes_its_children_along() {
+        let folder = tempfile::tempdir().unwrap();
+        let program = folder.path().join("cluster");
+        fs::write(&program, "#!/bin/sh\nsleep 600 &\necho ready http://127.0.0.1:1\nwait\n").unwrap();
+        fs::set_permissions(&program, PermissionsExt::from_mode(0o755)).unwrap();
+        let shape = Shape { nodes: 1, policy: "1+0" };
+        let mut up = Up::start(&program, folder.path(), folder.path().join("log"), shape).unwrap();
+        assert_eq!(up.ready().await.unwrap().port(), 1);
+        let all = process::tree(up.id);
+        assert_eq!(all.len(), 2, "{:?}", up.processes());
+        drop(up);
+        assert!(!all.into_iter().any(process::runs));
+    }
 }
