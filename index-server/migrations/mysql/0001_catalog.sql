@@ -29,7 +29,8 @@ CREATE TABLE IF NOT EXISTS contents (
     size BIGINT NOT NULL,
     blake3 VARBINARY(32) NOT NULL,
     media_type VARBINARY(255) NOT NULL,
-    created_ms BIGINT NOT NULL
+    created_ms BIGINT NOT NULL,
+    KEY contents_by_size (size)
 ) ENGINE=InnoDB DEFAULT CHARACTER SET utf8mb4 COLLATE utf8mb4_bin;
 
 -- kind: 0 folder, 1 file. parent: 0 in the root, -id in the trash. name_folded: the name without case, for search.
@@ -45,7 +46,7 @@ CREATE TABLE IF NOT EXISTS entries (
     modified_ms BIGINT NOT NULL,
     UNIQUE KEY entries_by_name (owner, parent, name),
     KEY entries_in_order (owner, parent, kind, name),
-    KEY entries_found (owner, kind, name),
+    KEY entries_found (owner, kind, name, id, name_folded, parent),
     UNIQUE KEY entries_by_content (content),
     FOREIGN KEY (owner) REFERENCES users (name),
     FOREIGN KEY (content) REFERENCES contents (id)

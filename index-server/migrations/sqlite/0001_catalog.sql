@@ -30,6 +30,7 @@ CREATE TABLE IF NOT EXISTS contents (
     media_type BLOB NOT NULL,
     created_ms INTEGER NOT NULL
 );
+CREATE INDEX IF NOT EXISTS contents_by_size ON contents (size);
 
 -- kind: 0 folder, 1 file. parent: 0 in the root, -id in the trash. name_folded: the name without case, for search.
 CREATE TABLE IF NOT EXISTS entries (
@@ -45,7 +46,7 @@ CREATE TABLE IF NOT EXISTS entries (
 );
 CREATE UNIQUE INDEX IF NOT EXISTS entries_by_name ON entries (owner, parent, name);
 CREATE INDEX IF NOT EXISTS entries_in_order ON entries (owner, parent, kind, name);
-CREATE INDEX IF NOT EXISTS entries_found ON entries (owner, kind, name);
+CREATE INDEX IF NOT EXISTS entries_found ON entries (owner, kind, name, id, name_folded, parent);
 CREATE UNIQUE INDEX IF NOT EXISTS entries_by_content ON entries (content);
 
 CREATE TABLE IF NOT EXISTS trash (

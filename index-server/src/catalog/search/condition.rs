@@ -44,7 +44,7 @@ impl Condition {
                 Err(_) => Self::nothing(),
             },
             Term::Below(folder) => known.below(term, folder),
-            Term::Size(range) => Self::size(range),
+            Term::Size(range) => Self::size("(SELECT c.size FROM contents c WHERE c.id = e.content)", range),
             Term::Date(range) => Self::join(vec![Self::modified(range), Self::date_tag(range)], " OR "),
         }
     }
@@ -66,14 +66,12 @@ impl Condition {
             .and_then(Self::constant(" AND g.state <> 2)"))
     }
 
-    fn size(range: &SizeRange) -> Self {
+    /// True where `size`, a column or more, lies in the range.
+    pub(super) fn size(size: &str, range: &SizeRange) -> Self {
         // A range holds no number above what the column can: see `SizeRange::new`.
         let number = |bytes: u64| Value::Number(i64::try_from(bytes).unwrap_or(i64::MAX));
         let highest = range.bytes_max().map_or(Value::Number(i64::MAX), number);
-        Self::many(
-            "(SELECT c.size FROM contents c WHERE c.id = e.content) BETWEEN ? AND ?",
-            [number(range.bytes_min()), highest],
-        )
+        Self::many(&format!("{size} BETWEEN ? AND ?"), [number(range.bytes_min()), highest])
     }
 
     fn modified(range: &DateRange) -> Self {

@@ -4,6 +4,7 @@
 //! a person rejected does not match.
 
 mod condition;
+mod lead;
 mod paths;
 mod statement;
 mod terms;

@@ -15,6 +15,13 @@ const KINDS_MAX: i64 = 256;
 /// Each folder is a value to bind; a path that so many users have is not worth more.
 const FOLDERS_MAX: usize = 10_000;
 
+/// Folders whose way up ends in the trash: what lies in them is not found.
+const TRASHED: &str = "gone (id, owner) AS (\
+    SELECT e.id, e.owner FROM trash t CROSS JOIN entries e ON e.id = t.entry WHERE e.kind = 0 \
+    UNION ALL \
+    SELECT e.id, e.owner FROM gone g CROSS JOIN entries e \
+    ON e.owner = g.owner AND e.parent = g.id AND e.kind = 0)";
+
 /// The terms of a query, each once, with the numbers that belong to it.
 #[derive(Default)]
 pub(super) struct Known<'q> {
@@ -48,14 +55,20 @@ impl<'q> Known<'q> {
         Ok(known)
     }
 
-    /// The tags of a term that is true of their files alone.
-    pub(super) fn tags_demanded(&self, term: &Term) -> Option<&[i64]> {
-        matches!(term, Term::Tag(_) | Term::KindTag { .. }).then(|| self.place(term).1)
+    /// The numbers of a term's tags or folders.
+    pub(super) fn ids(&self, term: &Term) -> &[i64] {
+        self.place(term).1
+    }
+
+    /// The name of the table of a term's folders and those below; none for the root, or if there is none.
+    pub(super) fn table(&self, term: &Term) -> Option<String> {
+        let (place, ids) = self.place(term);
+        (!ids.is_empty()).then(|| format!("below_{place}"))
     }
 
     /// True of a file that carries a tag of the term.
     pub(super) fn tagged(&self, term: &Term) -> Condition {
-        let tags = self.place(term).1;
+        let tags = self.ids(term);
         if tags.is_empty() {
             return Condition::nothing();
         }
@@ -65,15 +78,16 @@ impl<'q> Known<'q> {
 
     /// True of a file somewhere below the folder.
     pub(super) fn below(&self, term: &Term, folder: &Folder) -> Condition {
-        match self.place(term) {
-            _ if folder.segments().is_empty() => Condition::constant("1 = 1"),
-            (_, []) => Condition::nothing(),
-            // With its sign the column leads to no index, which would give files out of order.
-            (place, _) => Condition::constant(&format!("+e.parent IN (SELECT id FROM below_{place})")),
+        if folder.segments().is_empty() {
+            return Condition::constant("1 = 1");
         }
+        // With its sign the column leads to no index, which would give files out of order.
+        self.table(term).map_or_else(Condition::nothing, |table| {
+            Condition::constant(&format!("+e.parent IN (SELECT id FROM {table})"))
+        })
     }
 
-    /// Tables of the folders below each folder, for the front of the statement.
+    /// The front of a statement: the table `gone`, and of each folder a table with it and those below it.
     pub(super) fn tables(&self) -> Piece {
         let folders = self.terms.iter().enumerate().filter(|(_, (term, _))| matches!(term, Term::Below(_)));
         let table = |(place, (_, ids)): (usize, &(&Term, Vec<i64>))| {
@@ -87,7 +101,8 @@ impl<'q> Known<'q> {
             );
             Piece::many(&text, ids.iter().map(|id| Value::Number(*id)))
         };
-        Piece::joined(folders.filter(|(_, (_, ids))| !ids.is_empty()).map(table), "")
+        let tables = Piece::joined(folders.filter(|(_, (_, ids))| !ids.is_empty()).map(table), "");
+        Piece::constant(&format!("WITH RECURSIVE {TRASHED}")).and_then(tables).and_then(Piece::constant(" "))
     }
 
     fn place(&self, term: &Term) -> (usize, &[i64]) {
