@@ -36,7 +36,7 @@ pub(crate) enum Command {
     #[command(subcommand)]
     Ca(Ca),
     #[command(flatten)]
-    Server(Server),
+    Process(Process),
     #[command(flatten)]
     Client(Client),
 }
@@ -94,7 +94,7 @@ pub(crate) enum Ca {
 
 /// The servers, by themselves.
 #[derive(Subcommand)]
-pub(crate) enum Server {
+pub(crate) enum Process {
     /// Keep shards
     #[command(hide = true)]
     StorageNode(ServerArgs),

@@ -15,7 +15,7 @@ const FAILED: u8 = 1;
 
 fn main() -> ExitCode {
     let args = Args::parse();
-    if matches!(args.command, Command::Server(args::Server::TagWorker)) {
+    if matches!(args.command, Command::Process(args::Process::TagWorker)) {
         // Confines itself before anything else runs in this process.
         return ended(asterism_tagger::worker::run().map_err(Into::into));
     }
@@ -43,7 +43,7 @@ async fn run(args: Args) -> anyhow::Result<()> {
     match args.command {
         Command::Up(options) => up::run(options).await,
         Command::Ca(command) => ca::run(command, args.connection.json),
-        Command::Server(server) => server::run(server).await,
+        Command::Process(process) => server::run(process).await,
         Command::Client(command) => cli::run(command, &args.connection).await,
     }
 }

@@ -1,31 +1,31 @@
 //! The servers inside this binary, each run as a process of its own.
 
-use crate::args::{Server, ServerArgs};
+use crate::args::{Process, ServerArgs};
 use anyhow::ensure;
 use asterism_monitor::Monitor;
 use asterism_service::{config, logging, stop};
 use asterism_storage_node::NodeProcess;
 use rustix::process::{Signal, getppid, set_parent_process_death_signal};
 
-pub(crate) async fn run(server: Server) -> anyhow::Result<()> {
-    match server {
-        Server::StorageNode(args) => {
+pub(crate) async fn run(process: Process) -> anyhow::Result<()> {
+    match process {
+        Process::StorageNode(args) => {
             bind_to_parent(&args)?;
             let config: asterism_storage_node::Config = config::load(&args.config)?;
             logging::start(&config.log_level, config.log_format)?;
             NodeProcess::bind(&config).await?.serve(stop::on_signal()?).await
         }
-        Server::IndexServer(args) => {
+        Process::IndexServer(args) => {
             bind_to_parent(&args)?;
             asterism_index_server::run(&args.config).await
         }
-        Server::Monitor(args) => {
+        Process::Monitor(args) => {
             bind_to_parent(&args)?;
             let config = asterism_monitor::Config::load(&args.config)?;
             logging::start(&config.log_level, config.log_format)?;
             Monitor::bind(&config).await?.serve(stop::on_signal()?).await
         }
-        Server::TagWorker => unreachable!("runs before the runtime is built"),
+        Process::TagWorker => unreachable!("runs before the runtime is built"),
     }
 }
 

@@ -157,7 +157,7 @@ impl ExtentWriter {
             Slot::Failed(error) => Some(error),
             Slot::Open { .. } => None,
         });
-        self.judge(self.slots.len() - failed.clone().count(), failed.last())
+        self.judge(self.slots.len() - failed.clone().count(), failed.clone().next_back())
     }
 
     fn judge(&self, durable: usize, last: Option<&ShardError>) -> Result<(), WriteError> {

@@ -1,5 +1,7 @@
 //! Extents over faulty nodes: what was written is read back, or the failure is clear.
 
+#![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
+
 use asterism_cluster::{
     Extent, ExtentWriter, HedgeDelay, ReadError, Reader, RebuildError, Shards, WriteError, Written,
     memory::{Fault, MemoryShards},
