@@ -158,6 +158,9 @@ impl MembershipService {
                 return Err(Status::invalid_argument(format!("the {what} cannot be")));
             }
         }
+        if i64::try_from(join.capacity_bytes).is_err() {
+            return Err(Status::invalid_argument("the capacity cannot be"));
+        }
         let known = self.members.get(id).map(|member| member.row);
         let intent = match known.as_ref().map(|row| row.intent) {
             Some(intent @ (Intent::Stopping | Intent::Draining | Intent::Retired)) => intent,

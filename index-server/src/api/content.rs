@@ -27,7 +27,7 @@ use std::{
 /// Before the path of a file.
 pub(super) const PREFIX: &str = "/api/v1/content";
 /// During a long download it is asked this often whether its session is still good.
-const STILL_IN: Duration = Duration::from_secs(20);
+pub(super) const STILL_IN: Duration = Duration::from_secs(20);
 /// What RFC 5987 lets stand unencoded.
 const ATTRIBUTE: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
 
@@ -117,16 +117,17 @@ async fn body(api: &Api, caller: &Caller, content: &Content, bytes: Range<u64>) 
 }
 
 /// A download on its way to somebody who may lose the right to it.
-struct Sending {
-    download: Download,
-    api: Api,
-    caller: Caller,
-    asked: Instant,
+pub(super) struct Sending {
+    pub(super) download: Download,
+    pub(super) api: Api,
+    pub(super) caller: Caller,
+    /// When it was last certain that the session is good.
+    pub(super) asked: Instant,
 }
 
 impl Sending {
     /// The next piece; an error breaks the body off, which no client takes for its end.
-    async fn next(mut self) -> Result<Option<(Bytes, Self)>, ApiError> {
+    pub(super) async fn next(mut self) -> Result<Option<(Bytes, Self)>, ApiError> {
         if self.asked.elapsed() > STILL_IN {
             if !self.caller.is_still_in(&self.api).await {
                 return Err(ApiError::Unauthenticated);

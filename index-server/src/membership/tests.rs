@@ -129,6 +129,8 @@ async fn the_name_of_another_node_and_what_cannot_be_are_refused() {
         let request = JoinRequest { address: address.into(), zone: zone.into(), ..join(7, "n7") };
         check(bed.joins(7, request).await, Code::InvalidArgument);
     }
+    let request = JoinRequest { capacity_bytes: u64::MAX, ..join(7, "n7") };
+    check(bed.joins(7, request).await, Code::InvalidArgument);
     assert_eq!(bed.cluster.catalog.nodes().await.unwrap().len(), 6, "nothing of it was written down");
 }
 

@@ -1,8 +1,16 @@
 //! Right bytes, or a clear error, or a body that breaks; never wrong or short ones.
 
 use super::TestBed;
-use crate::test_bed::noise;
+use crate::{
+    api::{
+        auth::Caller,
+        content::{STILL_IN, Sending},
+    },
+    test_bed::noise,
+};
 use asterism_cluster::memory::Fault;
+use axum::http::{HeaderMap, Method, header};
+use std::time::Instant;
 
 const TARGET: &str = "/api/v1/content/f";
 
@@ -155,4 +163,26 @@ async fn head_says_what_get_would() {
     bed.asks("editor", "HEAD", "/api/v1/content/none").send().await.is(404);
     bed.asks("editor", "POST", "/api/v1/folders/d").send().await.is(201);
     bed.asks("editor", "GET", "/api/v1/content/d").send().await.refused(409, "conflict");
+}
+
+/// A download whose session was last seen so long ago that it is looked at again.
+async fn long_download(bed: &TestBed) -> Sending {
+    let token = HeaderMap::from_iter([(header::AUTHORIZATION, "Bearer editor".parse().unwrap())]);
+    let caller = Caller::authenticate(&bed.api, &Method::GET, &token).await.unwrap();
+    let entry = bed.catalog.stat(&caller.user.name, &"/f".parse().unwrap()).await.unwrap();
+    let content = entry.content.unwrap();
+    let download = bed.api.extents.open(&content, 0..content.size).await.unwrap();
+    let asked = Instant::now().checked_sub(STILL_IN * 2).unwrap();
+    Sending { download, api: bed.api.clone(), caller, asked }
+}
+
+#[tokio::test]
+async fn a_download_ends_with_its_session() {
+    let (bed, _) = with_file(3_000_000).await;
+    let (_, going_on) = long_download(&bed).await.next().await.unwrap().unwrap();
+    assert!(going_on.asked.elapsed() < STILL_IN, "the session is good");
+    let cut_off = long_download(&bed).await;
+    bed.asks("editor", "DELETE", "/api/v1/session").send().await.is(204);
+    assert!(cut_off.next().await.is_err());
+    assert!(going_on.next().await.is_ok(), "until it is asked again");
 }
