@@ -163,7 +163,7 @@ mod tests {
     fn the_tags_of_most_files_are_shown() {
         let edges = [edge(1, "b", 1.0), edge(1, "a", 1.0), edge(2, "b", 1.0), edge(2, "c", 1.0)];
         assert_eq!(most_connected(&edges, 2), (vec![("user", "b"), ("user", "a")], true));
-        assert_eq!(most_connected(&edges, 3).1, false);
+        assert!(!most_connected(&edges, 3).1);
     }
 
     #[test]

@@ -23,8 +23,6 @@ pub(super) const CALL_DEADLINE: Duration = Duration::from_secs(15);
 pub(super) const BEGIN_DEADLINE: Duration = Duration::from_secs(4);
 const _: () = assert!(BEGIN_DEADLINE.as_secs() < CALL_DEADLINE.as_secs());
 const CONNECTIONS_MAX: usize = 8;
-/// Deadlocks are rare; more in a row than this are a fault, not bad luck.
-const ATTEMPTS_MAX: u32 = 8;
 /// Rows that the driver asks for at once.
 const FETCH_ROWS: usize = 1000;
 
@@ -60,15 +58,14 @@ impl Session {
         statements: &[Query],
     ) -> Result<Vec<Row>, GraphError> {
         let deadline = Instant::now() + limit;
+        // Who loses a deadlock tries again until the call's own deadline: how often depends on how many write.
         let mut backoff = Backoff::new(Duration::from_millis(10), Duration::from_millis(500));
-        let mut attempts = 0;
         loop {
-            attempts += 1;
             let outcome = timeout_at(deadline, self.attempt(statements)).await;
             match outcome.unwrap_or(Err(Failure::Deadline(limit))) {
                 Ok(rows) => return Ok(rows),
-                Err(Failure::Driver(error)) if may_pass(&error) && attempts < ATTEMPTS_MAX => {
-                    tracing::debug!(attempts, %error, "graph transaction lost a race, trying again");
+                Err(Failure::Driver(error)) if may_pass(&error) && Instant::now() < deadline => {
+                    tracing::debug!(%error, "graph transaction lost a race, trying again");
                     tokio::time::sleep(backoff.pause()).await;
                 }
                 Err(failure) => return Err(failure.into()),
