@@ -84,7 +84,7 @@ impl Report {
         let mut notes = vec![
             format!("{cores} cores, {processor}; load {} when the run began; medians of {} round(s)", digits(*load), self.rounds),
             "6 storage-node processes, index-server and monitor on this machine, policy 4+2, mTLS between them, every \
-             shard and every commit synced before the answer; what is read lies in the page cache"
+             shard and every commit synced before the answer; what is read was written shortly before"
                 .to_owned(),
             format!("codec on one core per processor second, cells of 256 KiB, memory beyond the caches ({})", self.codec),
         ];
