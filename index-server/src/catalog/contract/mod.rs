@@ -19,6 +19,7 @@ mod work;
 use super::*;
 use asterism_proto::{ExtentId, NodeId};
 use futures::{StreamExt, future::BoxFuture, stream};
+use std::time::Duration;
 
 /// A promise, checked on a catalog of its own.
 type Case = (&'static str, fn(Catalog) -> BoxFuture<'static, ()>);
@@ -50,15 +51,20 @@ fn all_cases() -> impl Iterator<Item = Case> {
     .copied()
 }
 
+/// Far longer than any case takes on a busy machine: one that never ends is a broken promise too.
+const CASE_DEADLINE: Duration = Duration::from_secs(120);
+
 /// Runs every case, each on a catalog from `open`; all are run before any failure is told.
 async fn keep_the_contract<F: Future<Output = Catalog>>(open: impl Fn(usize) -> F) {
     let run = |(number, (name, case)): (usize, Case)| {
         let opened = open(number);
         async move {
             let catalog = opened.await;
-            let outcome = tokio::spawn(case(catalog.clone())).await;
+            let mut task = tokio::spawn(case(catalog.clone()));
+            let kept = tokio::time::timeout(CASE_DEADLINE, &mut task).await;
+            task.abort();
             catalog.database().close().await;
-            outcome.err().map(|_| name)
+            (!matches!(kept, Ok(Ok(())))).then_some(name)
         }
     };
     let failed: Vec<_> = stream::iter(all_cases().enumerate())
