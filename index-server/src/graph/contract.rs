@@ -89,3 +89,9 @@ async fn the_graph_in_neo4j_keeps_the_contract() {
     outage::a_call_given_up_leaves_no_answer_behind(&graph).await;
     outage::a_killed_server_comes_back_complete(&mut server, &graph).await;
 }
+
+#[tokio::test]
+async fn a_server_that_is_away_or_silent_is_told_soon() {
+    outage::nobody_listens().await;
+    outage::somebody_listens_and_says_nothing().await;
+}

@@ -119,11 +119,19 @@ fn may_pass(error: &Error) -> bool {
     }
 }
 
-/// A tag lost its last file while another file was about to get it.
+/// What another writer can bring about just before us.
+const LOST_RACES: &[&str] = &[
+    // A tag lost its last file while another file was about to get it, or got one while it was about to go.
+    "Neo.ClientError.Schema.ConstraintValidationFailed",
+    "Neo.ClientError.Statement.EntityNotFound",
+    // Two made the schema at once; the next look finds it there.
+    "Neo.ClientError.Schema.EquivalentSchemaRuleAlreadyExists",
+    "Neo.ClientError.Schema.ConstraintAlreadyExists",
+    "Neo.ClientError.Schema.IndexAlreadyExists",
+];
+
 fn lost_race(text: &str) -> bool {
-    ["Neo.ClientError.Schema.ConstraintValidationFailed", "Neo.ClientError.Statement.EntityNotFound"]
-        .iter()
-        .any(|code| text.contains(code))
+    LOST_RACES.iter().any(|code| text.contains(code))
 }
 
 impl From<Failure> for GraphError {
