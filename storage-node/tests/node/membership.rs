@@ -273,7 +273,9 @@ async fn what_is_no_index_server_of_this_cluster_is_never_told_the_token() {
     let node = start_with(&bed, "n1", &[&server]).await;
     eventually("some attempts", async || {
         let (_, metrics) = http_get(node.http, "/metrics").await;
-        let line = metrics.lines().find(|line| line.contains("heartbeat_failures_total "));
+        let line = metrics
+            .lines()
+            .find(|line| !line.starts_with("# ") && line.contains("heartbeat_failures_total "));
         line.and_then(|line| line.split(' ').next_back()?.parse::<u64>().ok()).unwrap() >= 2
     })
     .await;
