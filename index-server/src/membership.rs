@@ -6,7 +6,7 @@ use crate::{
     stop_proof::{self, StopProof},
 };
 use asterism_cluster::{
-    GrpcShards,
+    GrpcShards, Shards,
     placement::{self, Candidate},
 };
 use asterism_erasure::Policy;
@@ -41,6 +41,8 @@ pub struct MembershipService {
     pub members: Members,
     /// Connections to the nodes.
     pub shards: Arc<GrpcShards>,
+    /// The same nodes, to be asked whether they are there.
+    pub nodes: Arc<dyn Shards>,
     /// What a node must show.
     pub join_token: Secret,
     /// Of new groups.
@@ -121,7 +123,12 @@ impl Membership for MembershipService {
         let request = request.into_inner();
         let node = parse_id(&request.node)?;
         let _deciding = self.deciding.lock().await;
-        let proof = StopProof { catalog: &self.catalog, members: &self.members, policy: self.policy };
+        let proof = StopProof {
+            catalog: &self.catalog,
+            members: &self.members,
+            nodes: &*self.nodes,
+            policy: self.policy,
+        };
         let verdict = proof.judge(node, self.epoch.load(Ordering::Relaxed)).await.map_err(status)?;
         if let (Verdict::Granted(_), false) = (&verdict, request.dry_run) {
             self.set(node, Intent::Stopping).await?;

@@ -152,6 +152,7 @@ impl IndexServer {
             catalog,
             members,
             shards,
+            nodes: Arc::clone(&extents.shards),
             join_token,
             policy: config.policy,
             nodes_expected: config.nodes_expected,

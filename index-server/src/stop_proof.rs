@@ -3,14 +3,20 @@
 use crate::{
     catalog::{Catalog, CatalogError, PAGE_MAX, ShortExtent},
     margin,
-    members::Members,
+    members::{Member, Members},
 };
+use asterism_cluster::Shards;
 use asterism_erasure::Policy;
 use asterism_proto::{
     NodeId,
     index::{StopCertificate, StopRefusal, acquire_stop_response::Verdict},
 };
+use futures::future::join_all;
+use std::{collections::HashSet, time::Duration};
+use tokio::time::timeout;
 
+/// A node that does not answer in this time does not count.
+const ANSWER: Duration = Duration::from_secs(2);
 /// Owners and tags named in a refusal.
 const NAMES_MAX: u32 = 10;
 
@@ -20,6 +26,8 @@ pub struct StopProof<'a> {
     pub catalog: &'a Catalog,
     /// Knows the groups and who is there.
     pub members: &'a Members,
+    /// The nodes themselves, who are asked.
+    pub nodes: &'a dyn Shards,
     /// Of the groups.
     pub policy: Policy,
 }
@@ -33,8 +41,9 @@ impl StopProof<'_> {
         let Some(member) = self.members.get(node) else { return Err(CatalogError::NotFound("node")) };
         let groups = self.members.groups();
         let short = short_extents(self.catalog).await?;
-        let live = self.members.live();
-        let margins = margin::count(&groups, &short, self.policy, |other| other != node && live(other));
+        let answering = self.answering().await;
+        let live = |other: NodeId| other != node && answering.contains(&other);
+        let margins = margin::count(&groups, &short, self.policy, live);
         if margins.below_floor.is_empty() {
             return Ok(Verdict::Granted(StopCertificate {
                 groups_counted: groups.len() as u32,
@@ -67,6 +76,18 @@ impl StopProof<'_> {
             worst_margin: worst,
             groups_counted: groups.len() as u32,
         }))
+    }
+}
+
+impl StopProof<'_> {
+    /// The live nodes that answer now. A heartbeat is as old as its interval: a node that died since would still count.
+    async fn answering(&self) -> HashSet<NodeId> {
+        let live = self.members.all().into_iter().filter(Member::is_live).map(|member| member.row.id);
+        let asked = live.map(|node| async move {
+            let answer = timeout(ANSWER, self.nodes.verify(node, Vec::new())).await;
+            matches!(answer, Ok(Ok(_))).then_some(node)
+        });
+        join_all(asked).await.into_iter().flatten().collect()
     }
 }
 

@@ -28,6 +28,7 @@ async fn start() -> Bed {
         catalog: cluster.catalog.clone(),
         members: cluster.members.clone(),
         shards: Arc::new(GrpcShards::new(identity)),
+        nodes: Arc::clone(&cluster.extents.shards),
         join_token: Secret::new(TOKEN),
         policy: cluster.extents.policy,
         nodes_expected: 6,
@@ -221,6 +222,19 @@ async fn the_second_stop_is_refused_with_what_it_would_cost() {
     assert_eq!(bed.intent(2), Intent::Up);
     bed.set_intent(1, index::Intent::Up).await;
     assert!(matches!(bed.stop(2, false).await, Verdict::Granted(_)), "the first stop was given up");
+}
+
+#[tokio::test]
+async fn nodes_that_died_a_moment_ago_do_not_count() {
+    let bed = start().await;
+    bed.cluster.kill(0);
+    let Verdict::Granted(certificate) = bed.stop(1, true).await else { panic!("it is dead already") };
+    assert_eq!(certificate.worst_margin, 1);
+    assert!(matches!(bed.stop(2, true).await, Verdict::Refused(_)));
+    bed.cluster.kill(1);
+    let Verdict::Refused(refusal) = bed.stop(3, false).await else { panic!("three of six would be gone") };
+    assert_eq!((refusal.groups_below_floor, refusal.worst_margin), (16, -1));
+    assert_eq!(bed.intent(3), Intent::Up);
 }
 
 #[tokio::test]
