@@ -1,10 +1,15 @@
 //! The inner loop: every output is a sum of multiples of the inputs.
 //!
-//! A kernel makes a group of a few outputs in one pass over the inputs, in whole steps of 64 bytes. What surrounds it is
-//! the same for all: choice of the kernel, tiles that stay in the cache, the odd tail.
+//! A kernel makes a group of a few outputs in one pass over the inputs, in whole steps of 64 bytes. What it knows is its
+//! instructions (`lanes`). The loop (`pass`) and what surrounds it are the same for all: choice of the kernel, tiles that stay
+//! in the cache, the odd tail. Only the portable kernel has a loop of its own, without vectors.
 
 mod block;
+mod lanes;
+mod pass;
 mod portable;
+#[cfg(test)]
+mod twin;
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
@@ -135,22 +140,26 @@ fn multiply_tile(
     range: std::ops::Range<usize>,
     accumulate: bool,
 ) {
-    for group in plan.groups() {
+    for (group, first) in plan.groups() {
         let coefficients = plan.coefficients(&group);
         let block = Block::new(inputs, &mut outputs[group], range.clone(), accumulate);
         match (plan.kernel.kernel(), &plan.tables) {
             #[cfg(target_arch = "x86_64")]
             (Kernel::Gfni512, Tables::Affine(tables)) => {
-                gfni512::run(plan.kernel, &tables[coefficients], block)
+                gfni512::run(plan.kernel, &tables[coefficients], first, block)
             }
             #[cfg(target_arch = "x86_64")]
             (Kernel::Gfni256, Tables::Affine(tables)) => {
-                gfni256::run(plan.kernel, &tables[coefficients], block)
+                gfni256::run(plan.kernel, &tables[coefficients], first, block)
             }
             #[cfg(target_arch = "x86_64")]
-            (Kernel::Avx2, Tables::Nibbles(tables)) => avx2::run(plan.kernel, &tables[coefficients], block),
+            (Kernel::Avx2, Tables::Nibbles(tables)) => {
+                avx2::run(plan.kernel, &tables[coefficients], first, block)
+            }
             #[cfg(target_arch = "aarch64")]
-            (Kernel::Neon, Tables::Nibbles(tables)) => neon::run(plan.kernel, &tables[coefficients], block),
+            (Kernel::Neon, Tables::Nibbles(tables)) => {
+                neon::run(plan.kernel, &tables[coefficients], first, block)
+            }
             (Kernel::Portable, Tables::Plain(tables)) => portable::run(&tables[coefficients], block),
             _ => unreachable!("a plan has the tables of its kernel"),
         }

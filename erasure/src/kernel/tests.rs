@@ -3,14 +3,18 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::{field::product, matrix::Matrix};
+use crate::{
+    field::product,
+    matrix::Matrix,
+    plan::{FirstRow, groups},
+};
 
 /// Bytes around each output that no kernel may touch.
 const GUARD_BYTES: usize = 64;
 const GUARD: u8 = 0xC3;
 
 /// Bytes that look random and differ for each `seed`.
-fn noise(seed: u64, length: usize) -> Vec<u8> {
+pub(super) fn noise(seed: u64, length: usize) -> Vec<u8> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     let next = |_| {
         state ^= state << 13;
@@ -21,28 +25,51 @@ fn noise(seed: u64, length: usize) -> Vec<u8> {
     (0..length).map(next).collect()
 }
 
-struct Case {
-    inputs: usize,
-    rows: usize,
-    length: usize,
-    /// Where slices begin in their memory: kernels must not count on alignment.
-    offset: usize,
-    accumulate: bool,
+/// What is to be made of what.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Case {
+    pub(super) inputs: usize,
+    pub(super) rows: usize,
+    /// How the first row of each group comes about, where there are inputs enough.
+    pub(super) first: FirstRow,
+    pub(super) accumulate: bool,
 }
 
-fn check(case: &Case) {
-    for kernel in Kernel::available() {
-        check_kernel(kernel, case);
+impl Case {
+    pub(super) fn matrix(&self) -> Matrix {
+        let Self { inputs, rows, first, .. } = *self;
+        let coefficients = noise(1, inputs * rows);
+        let plain = |row, input| coefficients[row * inputs + input];
+        Matrix::from_fn(rows, inputs, |row, input| {
+            let group = groups(rows).find(|group| group.contains(&row)).unwrap();
+            let summed = inputs.saturating_sub(group.len() - 1);
+            match first {
+                FirstRow::Summed if row == group.start => 1,
+                FirstRow::Rest if row == group.start => {
+                    group.skip(1).fold(u8::from(input < summed), |sum, row| sum ^ plain(row, input))
+                }
+                _ => plain(row, input),
+            }
+        })
+    }
+
+    /// A byte more than `length` for each input.
+    pub(super) fn memory(&self, length: usize) -> Vec<Vec<u8>> {
+        (0..self.inputs).map(|input| noise(2 + input as u64, 1 + length)).collect()
     }
 }
 
-fn check_kernel(kernel: Kernel, case: &Case) {
-    let Case { inputs, rows, length, offset, accumulate } = *case;
-    let coefficients = noise(1, inputs * rows);
-    let matrix = Matrix::from_fn(rows, inputs, |row, input| coefficients[row * inputs + input]);
-    let input_memory: Vec<Vec<u8>> =
-        (0..inputs).map(|input| noise(2 + input as u64, offset + length)).collect();
-    let input_slices: Vec<&[u8]> = input_memory.iter().map(|memory| &memory[offset..]).collect();
+/// `length` bytes that begin `offset` into their memory: kernels must not count on alignment.
+fn check(case: &Case, length: usize, offset: usize) {
+    for kernel in Kernel::available() {
+        check_kernel(kernel, case, length, offset);
+    }
+}
+
+fn check_kernel(kernel: Kernel, case: &Case, length: usize, offset: usize) {
+    let (rows, matrix) = (case.rows, case.matrix());
+    let input_memory = case.memory(offset + length);
+    let input_slices: Vec<&[u8]> = input_memory.iter().map(|memory| &memory[1 + offset..]).collect();
     let body = GUARD_BYTES + offset..GUARD_BYTES + offset + length;
     let before: Vec<Vec<u8>> =
         (0..rows).map(|row| guarded(&noise(100 + row as u64, length), offset)).collect();
@@ -51,20 +78,17 @@ fn check_kernel(kernel: Kernel, case: &Case) {
         after.iter_mut().map(|memory| &mut memory[body.clone()]).collect();
 
     let plan = Plan::new(Supported::new(kernel).unwrap(), &matrix);
-    multiply(&plan, &input_slices, &mut output_slices, accumulate);
+    multiply(&plan, &input_slices, &mut output_slices, case.accumulate);
 
     for (row, (before, after)) in before.iter().zip(&after).enumerate() {
         let mut expected = before.clone();
         for at in 0..length {
-            let sum = (0..inputs)
+            let sum = (0..case.inputs)
                 .fold(0, |sum, input| sum ^ product(matrix.at(row, input), input_slices[input][at]));
-            let old = if accumulate { before[body.start + at] } else { 0 };
+            let old = if case.accumulate { before[body.start + at] } else { 0 };
             expected[body.start + at] = old ^ sum;
         }
-        assert!(
-            *after == expected,
-            "{kernel}: row {row} of {rows} from {inputs} inputs, {length} bytes at {offset}, accumulate {accumulate}"
-        );
+        assert!(*after == expected, "{kernel}: row {row} of {case:?}, {length} bytes at {offset}");
     }
 }
 
@@ -75,12 +99,26 @@ fn guarded(bytes: &[u8], offset: usize) -> Vec<u8> {
     memory
 }
 
+const FIRST_ROWS: [FirstRow; 3] = [FirstRow::Multiplied, FirstRow::Summed, FirstRow::Rest];
+
 #[test]
 fn every_shape_gives_sums_of_products() {
     // Long enough for a full stride of the widest kernel, a single step and a tail.
     for inputs in 1..SHARDS_MAX {
         for rows in 1..=SHARDS_MAX - inputs {
-            check(&Case { inputs, rows, length: 512 + 64 + 7, offset: 1, accumulate: inputs % 2 == 0 });
+            let first = FIRST_ROWS[(inputs + rows) % 3];
+            check(&Case { inputs, rows, first, accumulate: inputs % 2 == 0 }, 512 + 64 + 7, 1);
+        }
+    }
+}
+
+#[test]
+fn every_unrolled_shape_gives_sums_of_products() {
+    for inputs in 1..=17 {
+        for rows in 1..=4 {
+            for first in FIRST_ROWS {
+                check(&Case { inputs, rows, first, accumulate: false }, 512 + 64, 3);
+            }
         }
     }
 }
@@ -88,8 +126,9 @@ fn every_shape_gives_sums_of_products() {
 #[test]
 fn every_length_gives_sums_of_products() {
     for length in 0..700 {
-        check(&Case { inputs: 5, rows: 4, length, offset: length % 67, accumulate: length % 2 == 0 });
-        check(&Case { inputs: 3, rows: 1, length, offset: length % 61, accumulate: length % 3 == 0 });
+        let first = FIRST_ROWS[length % 3];
+        check(&Case { inputs: 5, rows: 4, first, accumulate: length % 2 == 0 }, length, length % 67);
+        check(&Case { inputs: 3, rows: 1, first, accumulate: length % 5 == 0 }, length, length % 61);
     }
 }
 
@@ -119,9 +158,11 @@ proptest! {
         rows in 1..SHARDS_MAX,
         length in 0usize..20_000,
         offset in 0usize..80,
+        first in 0usize..3,
         accumulate: bool,
     ) {
-        check(&Case { inputs, rows: rows.min(SHARDS_MAX - inputs), length, offset, accumulate });
+        let (rows, first) = (rows.min(SHARDS_MAX - inputs), FIRST_ROWS[first]);
+        check(&Case { inputs, rows, first, accumulate }, length, offset);
     }
 }
 
