@@ -9,7 +9,7 @@ UP ?=
 BENCH ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web test test-servers lint fmt bench clean \
+.PHONY: help run build web test test-servers lint fmt bench bench-peers clean \
         check-tools check-web-tools test-build test-fmt test-clippy test-deny test-rust test-web
 
 help: ## List the commands
@@ -35,9 +35,18 @@ fmt: ## Lay out the Rust code and the web page's
 	cargo fmt --all
 	cd web && npm run format
 
-bench: build ## Measure codec and cluster beside the machine's own ceilings (BENCH='--quick' for other settings)
+bench: build ## Measure codec and cluster beside the machine's ceilings and peers (BENCH='--quick' for other settings)
 	cargo bench --locked --package asterism-erasure --bench codec
 	cargo run --locked --release --package asterism-bench -- $(BENCH)
+
+bench-peers: ## Build what `make bench` compares with, where it is to be had: MinIO (minutes) and other codecs
+	$(call tool,command -v go,go is missing: the peers are built with Go 1.24 or newer.)
+	@mkdir -p $(TARGET)/peers
+	cd bench/peers/klauspost && go build -o '$(abspath $(TARGET))/peers/klauspost' .
+	@if echo '#include <isa-l/erasure_code.h>' | cc -E - >/dev/null 2>&1; then \
+	  cc -O2 -Wall -o $(TARGET)/peers/isal bench/peers/isal/main.c -lisal; \
+	else echo 'ISA-L is left out: its headers are not installed (Debian: libisal-dev).'; fi
+	GOBIN='$(abspath $(TARGET))/peers' GOFLAGS=-buildvcs=false go install github.com/minio/minio@latest
 
 clean: ## Remove everything that was built or installed here
 	cargo clean

@@ -1,8 +1,9 @@
 //! The command line, and how much work it asks for.
 
+use crate::peer;
 use anyhow::{Context, ensure};
 use clap::Parser;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// Measure a cluster beside the ceilings of this machine.
 #[derive(Parser)]
@@ -14,12 +15,18 @@ pub(crate) struct Args {
     /// Rounds, of which the medians are shown [default: 5, or 1 with --quick]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100))]
     rounds: Option<u32>,
-    /// Where the cluster's directory is made, which is removed in the end [default: the system's temporary directory]
+    /// Where the directories of cluster and peer are made, which are removed in the end [default: the system's temporary directory]
     #[arg(long, value_name = "D")]
-    pub(crate) data_dir: Option<PathBuf>,
+    data_dir: Option<PathBuf>,
     /// The program to measure [default: `asterism` beside this one]
     #[arg(long, value_name = "PATH", env = "ASTERISM_BIN")]
     asterism: Option<PathBuf>,
+    /// MinIO's program, to measure beside ours [default: `minio` on the PATH, or what `make bench-peers` built]
+    #[arg(long, value_name = "PATH", env = "MINIO_BIN")]
+    minio: Option<PathBuf>,
+    /// Measure ours alone
+    #[arg(long)]
+    pub(crate) without_peers: bool,
     /// Print JSON, with the values of each round
     #[arg(long)]
     pub(crate) json: bool,
@@ -47,6 +54,13 @@ impl Sizes {
     }
 }
 
+#[cfg(test)]
+impl Sizes {
+    /// For tests of what is made of figures.
+    pub(crate) const EXAMPLE: Self =
+        Self { large_bytes: 1 << 30, small_files: 100, small_bytes: 4096, concurrency: 8, idle_seconds: 1 };
+}
+
 const FULL: Sizes = Sizes {
     large_bytes: 1 << 30,
     small_files: 2_000,
@@ -64,6 +78,16 @@ impl Args {
 
     pub(crate) fn rounds(&self) -> u32 {
         self.rounds.unwrap_or(if self.quick { 1 } else { ROUNDS })
+    }
+
+    /// Where directories are made; none for the system's temporary directory.
+    pub(crate) fn folder(&self) -> Option<&Path> {
+        self.data_dir.as_deref()
+    }
+
+    /// MinIO's program, where it is installed and wanted.
+    pub(crate) fn minio(&self) -> anyhow::Result<Option<PathBuf>> {
+        if self.without_peers { Ok(None) } else { peer::program(self.minio.as_deref(), "minio") }
     }
 
     /// The program to measure.

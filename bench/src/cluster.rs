@@ -1,7 +1,7 @@
 //! The cluster that is measured, as its API shows it.
 
 use crate::{
-    http::Target,
+    http::{Access, Target},
     up::{Shape, Up},
     wait::until,
 };
@@ -46,8 +46,8 @@ impl Cluster {
         let mut up = Up::start(program, &data_dir, home.path().join("up.log"), SHAPE)?;
         let address = up.ready().await?;
         let token = fs::read_to_string(data_dir.join("admin.token"))?.trim().to_owned();
-        let authorization = format!("Bearer {token}");
-        let target = Target { address, prefix: "/api/v1/content".into(), authorization };
+        let access = Access::Bearer(token.clone());
+        let target = Target { address, prefix: "/api/v1/content".into(), access };
         Ok(Self { up, target, client: Client::new(&format!("http://{address}"), Some(token))?, home })
     }
 

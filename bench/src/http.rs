@@ -1,6 +1,9 @@
 //! One connection to a server: as little as possible between the clock and the wire, so that the server is measured.
 
-use crate::content::{Content, PIECE_BYTES};
+use crate::{
+    content::{Content, PIECE_BYTES},
+    s3::{self, Keys},
+};
 use anyhow::{Context, bail, ensure};
 use bytes::Bytes;
 use http_body_util::BodyExt;
@@ -9,6 +12,7 @@ use hyper::{
     body::{Body, Frame, Incoming, SizeHint},
     client::conn::http1::{self, SendRequest},
     header,
+    http::request::Builder,
 };
 use hyper_util::rt::TokioIo;
 use std::{
@@ -18,6 +22,7 @@ use std::{
     task::{Context as Task, Poll},
     time::Duration,
 };
+use time::OffsetDateTime;
 use tokio::{net::TcpStream, task::JoinHandle, time::timeout};
 
 /// A server that takes longer for one file is not slow but stuck.
@@ -31,8 +36,31 @@ pub(crate) struct Target {
     pub(crate) address: SocketAddr,
     /// In front of a file's path.
     pub(crate) prefix: String,
-    /// The whole value of the header.
-    pub(crate) authorization: String,
+    pub(crate) access: Access,
+}
+
+/// How a request says whose it is.
+#[derive(Clone, Debug)]
+pub(crate) enum Access {
+    /// The same token each time.
+    Bearer(String),
+    /// A signature of S3 for each request.
+    Signed(Keys),
+}
+
+impl Access {
+    fn add(&self, request: Builder, method: &Method, host: &str, path: &str) -> anyhow::Result<Builder> {
+        Ok(match self {
+            Self::Bearer(token) => request.header(header::AUTHORIZATION, format!("Bearer {token}")),
+            Self::Signed(keys) => {
+                let signed = keys.sign(method.as_str(), host, path, OffsetDateTime::now_utc())?;
+                request
+                    .header(header::AUTHORIZATION, signed.authorization)
+                    .header("x-amz-date", signed.moment)
+                    .header("x-amz-content-sha256", s3::UNSIGNED)
+            }
+        })
+    }
 }
 
 /// A kept-alive connection, used by one client at a time.
@@ -83,18 +111,29 @@ impl Connection {
         within(path, answer).await
     }
 
+    /// Asks something without a body, which must be answered with 200.
+    pub(crate) async fn ask(&mut self, method: Method, path: &str) -> anyhow::Result<Bytes> {
+        let answer = async {
+            let response = self.send(method, path, None).await?;
+            let status = response.status();
+            let body = response.into_body().collect().await?.to_bytes();
+            ensure!(status == StatusCode::OK, refusal(status, &body));
+            Ok(body)
+        };
+        within(path, answer).await
+    }
+
     async fn send(
         &mut self,
         method: Method,
         path: &str,
         content: Option<Content>,
     ) -> anyhow::Result<Response<Incoming>> {
-        let request = Request::builder()
-            .method(method)
-            .uri(format!("{}{path}", self.target.prefix))
-            .header(header::HOST, self.target.address.to_string())
-            .header(header::AUTHORIZATION, &self.target.authorization)
-            .body(Upload { content, sent: 0 })?;
+        let path = format!("{}{path}", self.target.prefix);
+        let host = self.target.address.to_string();
+        let request = self.target.access.add(Request::builder(), &method, &host, &path)?;
+        let request = request.method(method).uri(path).header(header::HOST, host);
+        let request = request.body(Upload { content, sent: 0 })?;
         self.sender.ready().await?;
         Ok(self.sender.send_request(request).await?)
     }

@@ -3,6 +3,7 @@
 use crate::{
     content::Content,
     http::{Connection, Target},
+    measure::{Sample, Work, quantile},
     process::own_cpu_seconds,
 };
 use std::{
@@ -36,6 +37,22 @@ pub(crate) struct Run {
     pub(crate) client_cpu_seconds: f64,
     /// Of each file, sorted.
     pub(crate) latencies_ms: Vec<f64>,
+}
+
+impl Run {
+    /// What this run with `files` says about `work`.
+    pub(crate) fn sample(&self, work: Work, files: &[File]) -> Sample {
+        let amount = match work.unit() {
+            "MB/s" => files.iter().map(|file| file.content.bytes as f64 / 1e6).sum(),
+            _ => files.len() as f64,
+        };
+        let quantile = |percent| quantile(&self.latencies_ms, percent);
+        Sample {
+            client_cpu_seconds: Some(self.client_cpu_seconds),
+            latency_ms: quantile(50).zip(quantile(99)),
+            ..Sample::of(amount, self.seconds)
+        }
+    }
 }
 
 /// Puts or fetches all `files`; the first failure ends everything.

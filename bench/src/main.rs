@@ -1,20 +1,25 @@
 //! Measures a whole cluster on this machine, through its HTTP API, beside what the machine can do at all.
 //!
-//! Figures of a shared machine say little by themselves: each stands beside a ceiling that was measured in the same
-//! run, in rounds that take turns, as the median of all rounds.
+//! Figures of a shared machine say little by themselves: each stands beside a ceiling, or beside a peer that does the same
+//! work, measured in the same run, in rounds that take turns, as the median of all rounds.
 
 mod args;
 mod ceiling;
 mod cluster;
 mod codec;
+mod compare;
 mod content;
+mod goals;
 mod http;
 mod load;
 mod machine;
 mod measure;
+mod needs;
+mod peer;
 mod process;
 mod report;
 mod rounds;
+mod s3;
 mod table;
 mod up;
 mod wait;

@@ -1,7 +1,15 @@
 //! What is measured, and one value of it per round.
 
 use crate::args::{PARTS, Sizes};
+use serde::Serialize;
 use std::collections::BTreeMap;
+
+/// A value with its unit.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub(crate) struct Figure {
+    pub(crate) value: f64,
+    pub(crate) unit: &'static str,
+}
 
 /// One thing that is measured in each round.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -19,6 +27,7 @@ pub(crate) enum Work {
     /// As many bytes as the large file, in parts, by several clients.
     PutParts,
     GetParts,
+    DegradedGetParts,
     AppendAlone,
     AppendTogether,
     PutSmall,
@@ -27,6 +36,10 @@ pub(crate) enum Work {
     LoopbackExchange,
     GetSmall,
     DegradedGetSmall,
+    /// The shards of a node that lost its directory.
+    Rebuild,
+    /// As many bytes as one node's shards have.
+    DiskRebuilt,
 }
 
 /// One round's value.
@@ -54,15 +67,19 @@ impl Sample {
             latency_ms: None,
         }
     }
+
+    /// Processor seconds in the unit in which they are told beside a rate of `unit`, and that unit.
+    fn told(&self, cpu_seconds: f64, unit: &str) -> Option<Figure> {
+        let amount = self.rate * self.seconds;
+        match unit {
+            "MB/s" => Some(Figure { value: cpu_seconds / amount * GIBIBYTE_IN_MB, unit: "s/GiB" }),
+            "op/s" => Some(Figure { value: cpu_seconds / amount * 1e3, unit: "ms/op" }),
+            _ => None,
+        }
+    }
 }
 
-/// In what processor time is told: per how much of a work.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct CpuUnit {
-    pub(crate) name: &'static str,
-    /// By which the seconds of a whole run are multiplied.
-    pub(crate) factor: f64,
-}
+const GIBIBYTE_IN_MB: f64 = (1 << 30) as f64 / 1e6;
 
 impl Work {
     pub(crate) fn unit(self) -> &'static str {
@@ -75,7 +92,10 @@ impl Work {
             | Self::GetLarge
             | Self::DegradedGetLarge
             | Self::PutParts
-            | Self::GetParts => "MB/s",
+            | Self::GetParts
+            | Self::DegradedGetParts
+            | Self::Rebuild
+            | Self::DiskRebuilt => "MB/s",
             Self::AppendAlone
             | Self::AppendTogether
             | Self::PutSmall
@@ -83,14 +103,6 @@ impl Work {
             | Self::LoopbackExchange
             | Self::GetSmall
             | Self::DegradedGetSmall => "op/s",
-        }
-    }
-
-    pub(crate) fn cpu_unit(self, sizes: &Sizes) -> Option<CpuUnit> {
-        match self.unit() {
-            "MB/s" => Some(CpuUnit { name: "s/GiB", factor: f64::from(1 << 30) / sizes.large_bytes as f64 }),
-            "op/s" => Some(CpuUnit { name: "ms/op", factor: 1e3 / f64::from(sizes.small_files) }),
-            _ => None,
         }
     }
 
@@ -112,6 +124,7 @@ impl Work {
             Self::DegradedGetLarge => format!("GET {large}, 2 of 6 nodes dead"),
             Self::PutParts => format!("PUT {parts}, {clients} at once"),
             Self::GetParts => format!("GET {parts}, {clients} at once"),
+            Self::DegradedGetParts => format!("GET {parts}, 2 of 6 nodes dead"),
             Self::AppendAlone => format!("disk, append {each} + fdatasync, 1 writer"),
             Self::AppendTogether => format!("disk, append {each} + fdatasync, {clients} writers"),
             Self::PutSmall => format!("PUT {small}, {clients} at once"),
@@ -119,6 +132,8 @@ impl Work {
             Self::LoopbackExchange => format!("loopback TCP, {each} answers, {clients} at once"),
             Self::GetSmall => format!("GET {small}, {clients} at once"),
             Self::DegradedGetSmall => format!("GET {small}, 2 of 6 nodes dead"),
+            Self::Rebuild => "rebuild of a node that lost its directory".into(),
+            Self::DiskRebuilt => "disk, write as many bytes + fsync".into(),
         }
     }
 }
@@ -139,6 +154,13 @@ impl Measures {
     /// Median of what `pick` finds in the samples of `work`; none if it finds nothing.
     pub(crate) fn median(&self, work: Work, pick: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
         median(self.of(work).iter().filter_map(pick).collect())
+    }
+
+    /// Median of the processor seconds that `pick` finds, per GiB or per operation.
+    pub(crate) fn cpu(&self, work: Work, pick: impl Fn(&Sample) -> Option<f64>) -> Option<Figure> {
+        let told = |sample: &Sample| sample.told(pick(sample)?, work.unit());
+        let unit = self.of(work).iter().find_map(told)?.unit;
+        Some(Figure { value: self.median(work, |sample| Some(told(sample)?.value))?, unit })
     }
 }
 

@@ -6,6 +6,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 
 /// `USER_HZ`: what the kernel tells processor time in, on every architecture we build for.
 const TICKS_PER_SECOND: f64 = 100.0;
+const LOG_TAIL_BYTES: usize = 4_000;
 
 /// One line of `/proc/PID/stat`, as far as it is of use.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -105,6 +106,12 @@ fn parse_memory(status: &str) -> Option<Memory> {
         Some(line.trim().strip_suffix("kB")?.trim_end().parse::<u64>().ok()? * 1024)
     };
     Some(Memory { peak: field("VmHWM:")?, resident: field("VmRSS:")? })
+}
+
+/// The end of a process's log, for a message.
+pub(crate) fn tail(log: &Path) -> String {
+    let bytes = fs::read(log).unwrap_or_default();
+    String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(LOG_TAIL_BYTES)..]).trim().to_owned()
 }
 
 /// What a process is, from its command line: `storage-node n1`, `index-server`, `up`.

@@ -1,8 +1,12 @@
 //! The table as people and programs read it.
 
 use crate::{
+    codec::ShapeRow,
+    compare::{Comparison, Side},
+    goals::{self, Goal},
     machine::Machine,
-    table::{Figure, Row},
+    measure::Figure,
+    table::Row,
 };
 use serde::Serialize;
 use std::fmt::{self, Display, Formatter};
@@ -18,6 +22,20 @@ pub(crate) struct Report {
     /// Of the erasure code.
     pub(crate) codec: String,
     pub(crate) rows: Vec<Row>,
+    pub(crate) peer: Peer,
+    pub(crate) comparisons: Vec<Comparison>,
+    pub(crate) goals: Vec<Goal>,
+    /// Of the codec, beside other codecs.
+    pub(crate) shapes: Vec<ShapeRow>,
+}
+
+/// Whom ours is compared with.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Peer {
+    pub(crate) name: &'static str,
+    pub(crate) installed: bool,
+    /// The command that installs it.
+    pub(crate) install: &'static str,
 }
 
 impl Display for Report {
@@ -31,8 +49,85 @@ impl Display for Report {
             write_row(f, row)?;
         }
         writeln!(f)?;
-        self.notes().iter().try_for_each(|note| writeln!(f, "- {note}"))
+        self.notes().iter().try_for_each(|note| writeln!(f, "- {note}"))?;
+        self.write_comparisons(f)?;
+        self.write_shapes(f)?;
+        self.write_goals(f)
     }
+}
+
+impl Report {
+    /// Adds what was measured of the codec, and what was promised of it.
+    pub(crate) fn with_shapes(mut self, shapes: Vec<ShapeRow>) -> Self {
+        self.goals.extend(goals::codec_goals(&shapes));
+        self.shapes = shapes;
+        self
+    }
+
+    fn write_comparisons(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let peer = self.peer.name;
+        writeln!(
+            f,
+            "\n| beside {peer} | ours | {peer} | ratio | CPU, ours | CPU, {peer} | ratio | p50 / p99 ms, ours | {peer} |"
+        )?;
+        writeln!(f, "|---|---:|---:|---:|---:|---:|---:|---:|---:|")?;
+        for row in &self.comparisons {
+            write_comparison(f, row)?;
+        }
+        if !self.peer.installed {
+            let install = self.peer.install;
+            writeln!(
+                f,
+                "\n- {peer} is not installed: `{install}` (or `make bench-peers`) makes the peer's column"
+            )?;
+        }
+        Ok(())
+    }
+
+    fn write_shapes(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        let Some(first) = self.shapes.first() else { return Ok(()) };
+        let names: Vec<&str> = first.speeds.iter().map(|speed| &*speed.codec).collect();
+        writeln!(f, "\n| codec, one thread, GB/s per processor second | | {} |", names.join(" | "))?;
+        writeln!(f, "|---|---|{}", "---:|".repeat(names.len()))?;
+        for row in &self.shapes {
+            let speeds: Vec<String> =
+                row.speeds.iter().map(|speed| digits(speed.gigabytes_per_second)).collect();
+            writeln!(f, "| {} | {} | {} |", row.name(), row.heat.name(), speeds.join(" | "))?;
+        }
+        if names.len() == 1 {
+            writeln!(f, "\n- no other codec was built: `make bench-peers` makes their columns")?;
+        }
+        Ok(())
+    }
+
+    fn write_goals(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        writeln!(f, "\n| goal | must be | is | |\n|---|---:|---:|---|")?;
+        for Goal { what, bound, unit, value, met } in &self.goals {
+            let value =
+                value.map_or_else(|| "not measured".into(), |value| format!("{} {unit}", digits(value)));
+            let verdict = met.map_or("", |met| if met { "met" } else { "**not met**" });
+            writeln!(f, "| {what} | {bound} {unit} | {value} | {verdict} |")?;
+        }
+        Ok(())
+    }
+}
+
+fn write_comparison(f: &mut Formatter<'_>, row: &Comparison) -> fmt::Result {
+    let absent = "not installed".to_owned();
+    let peer = row.peer.as_ref();
+    let cpu = |side: &Side| side.cpu.as_ref().map_or_else(String::new, text);
+    let cells = [
+        row.what.clone(),
+        text(&row.ours.figure),
+        peer.map_or(absent, |peer| text(&peer.figure)),
+        row.ratio.map_or_else(String::new, digits),
+        cpu(&row.ours),
+        peer.map_or_else(String::new, cpu),
+        row.cpu_ratio.map_or_else(String::new, digits),
+        latency(row.ours.p50_ms, row.ours.p99_ms),
+        peer.map_or_else(String::new, |peer| latency(peer.p50_ms, peer.p99_ms)),
+    ];
+    writeln!(f, "| {} |", cells.join(" | "))
 }
 
 fn write_row(f: &mut Formatter<'_>, row: &Row) -> fmt::Result {
@@ -46,15 +141,13 @@ fn write_row(f: &mut Formatter<'_>, row: &Row) -> fmt::Result {
         row.ratio.map_or_else(String::new, digits),
         row.servers_cpu.as_ref().map_or_else(String::new, text),
         row.client_cpu.as_ref().map_or_else(String::new, text),
-        latency(row),
+        latency(row.p50_ms, row.p99_ms),
     ];
     writeln!(f, "| {} |", cells.join(" | "))
 }
 
-fn latency(row: &Row) -> String {
-    row.p50_ms
-        .zip(row.p99_ms)
-        .map_or_else(String::new, |(p50, p99)| format!("{} / {}", digits(p50), digits(p99)))
+fn latency(p50_ms: Option<f64>, p99_ms: Option<f64>) -> String {
+    p50_ms.zip(p99_ms).map_or_else(String::new, |(p50, p99)| format!("{} / {}", digits(p50), digits(p99)))
 }
 
 fn text(figure: &Figure) -> String {
@@ -114,7 +207,7 @@ impl Report {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::table::Beside;
+    use crate::{goals::Bound, table::Beside};
 
     fn report(client_cores: f64) -> Report {
         let row = Row {
@@ -134,7 +227,33 @@ mod tests {
             p99_ms: Some(123.4),
         };
         let machine = Machine { cores: 2, processor: "AMD EPYC".into(), data_in_memory: true, load: 0.5 };
-        Report { machine, rounds: 3, codec: "4+2".into(), rows: vec![row] }
+        let peer = Peer { name: "MinIO", installed: false, install: "go install minio" };
+        let side = Side { figure: row.ours.clone(), cpu: None, p50_ms: None, p99_ms: None };
+        let comparisons =
+            vec![Comparison { what: "GET".into(), ours: side, peer: None, ratio: None, cpu_ratio: None }];
+        let bound = Bound::AtLeast(1.5);
+        let goal = Goal { what: "GET by MinIO's".into(), bound, unit: "×", value: None, met: None };
+        let missed = Goal { what: "idle".into(), value: Some(1.0), met: Some(false), ..goal.clone() };
+        let goals = vec![goal, missed];
+        Report {
+            machine,
+            rounds: 3,
+            codec: "4+2".into(),
+            rows: vec![row],
+            peer,
+            comparisons,
+            goals,
+            shapes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_was_not_measured_is_said_plainly() {
+        let text = report(0.1).to_string();
+        assert!(text.contains("| GET | 512 MB/s | not installed |"), "{text}");
+        assert!(text.contains("- MinIO is not installed: `go install minio`"), "{text}");
+        assert!(text.contains("| GET by MinIO's | ≥ 1.5 × | not measured |  |"), "{text}");
+        assert!(text.contains("| idle | ≥ 1.5 × | 1.00 × | **not met** |"), "{text}");
     }
 
     #[test]

@@ -1,48 +1,61 @@
-//! The run: rounds in which ceilings and cluster take turns, then the cluster at rest.
+//! The run: rounds in which ceilings, cluster and peer take turns, then both systems at rest.
 
 use crate::{
     args::{Args, PARTS, Sizes},
     ceiling,
     cluster::Cluster,
     codec,
+    compare::{self, Totals},
     content::Content,
-    load::{self, File, Run, Verb},
+    goals,
+    load::{self, File, Verb},
     machine::Machine,
-    measure::{Measures, Sample, Work, quantile},
-    process,
-    report::Report,
-    table::{self, Needs},
+    measure::{Measures, Sample, Work},
+    needs,
+    peer::{Beside, INSTALL_MINIO, MINIO},
+    report::{Peer, Report},
+    table,
 };
 use anyhow::Context;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
     sync::Arc,
-    time::{Duration, Instant},
+    time::Instant,
 };
-use tokio::{task::spawn_blocking, time::sleep};
+use tokio::task::spawn_blocking;
 
+/// Slices of the codec's shapes are short, and cost little beside a round of the cluster.
+const SLICES_PER_ROUND: u32 = 3;
 const DEAD_NODES: usize = 2;
 
 /// Runs everything that `args` ask for.
 pub(crate) async fn run(args: &Args) -> anyhow::Result<Report> {
-    let (sizes, rounds) = (args.sizes(), args.rounds());
-    let cluster = Cluster::start(&args.program()?, args.data_dir.as_deref()).await?;
+    let (sizes, rounds, program, folder) = (args.sizes(), args.rounds(), args.program()?, args.folder());
+    let without_peers = args.without_peers;
+    let shapes =
+        spawn_blocking(move || codec::measure_shapes(SLICES_PER_ROUND * rounds, without_peers)).await??;
+    let beside = match args.minio()? {
+        Some(minio) => Some(Beside::start(&minio, folder).await?),
+        None => None,
+    };
+    let cluster = Cluster::start(&program, folder).await?;
+    let fresh_bytes = needs::resident_bytes(&ids(&cluster.up.processes()));
     let scratch = cluster.folder("ceilings")?;
     let machine = Machine::look(&scratch)?;
-    let mut bench = Bench { cluster, scratch, sizes, measures: Measures::default(), peaks: BTreeMap::new() };
+    let measures = Measures::default();
+    let mut bench = Bench { cluster, beside, scratch, sizes, measures, peaks: BTreeMap::new() };
     for round in 0..rounds {
         eprintln!("round {} of {rounds}", round + 1);
         bench.round(round).await.with_context(|| format!("round {}", round + 1))?;
     }
-    let needs = bench.at_rest().await?;
-    let rows = table::rows(&bench.measures, &sizes, &needs);
-    bench.cluster.stop().await?;
-    Ok(Report { machine, rounds, codec: codec::name()?, rows })
+    let report = bench.report(machine, rounds, fresh_bytes, needs::program_bytes(&program)?).await?;
+    Ok(report.with_shapes(shapes))
 }
 
 struct Bench {
     cluster: Cluster,
+    beside: Option<Beside>,
     scratch: PathBuf,
     sizes: Sizes,
     measures: Measures,
@@ -67,9 +80,8 @@ impl Bench {
         self.load(Work::PutLarge, Verb::Put, &large).await?;
         self.cluster.rest().await?;
         self.load(Work::GetLarge, Verb::Get, &large).await?;
-        self.load(Work::PutParts, Verb::Put, &parts).await?;
-        self.cluster.rest().await?;
-        self.load(Work::GetParts, Verb::Get, &parts).await?;
+        self.both(round, Work::PutParts, Verb::Put, &parts).await?;
+        self.both(round, Work::GetParts, Verb::Get, &parts).await?;
 
         let (count, each, clients) = (sizes.small_files, sizes.small_bytes, sizes.concurrency);
         self.ceiling(Work::AppendAlone, move |folder| ceiling::disk_appends(folder, count, each, 1)).await?;
@@ -77,14 +89,32 @@ impl Bench {
             .await?;
         self.ceiling(Work::LoopbackExchange, move |_| ceiling::loopback_exchange(count, each, clients))
             .await?;
-        self.put_and_tag(&small).await?;
-        self.load(Work::GetSmall, Verb::Get, &small).await?;
+        self.both(round, Work::PutSmall, Verb::Put, &small).await?;
+        self.both(round, Work::GetSmall, Verb::Get, &small).await?;
         self.note_memory();
+        self.degraded(round, &large, &parts, &small).await
+    }
 
+    /// The same reads with dead nodes, others each round.
+    async fn degraded(
+        &mut self,
+        round: u32,
+        large: &Arc<[File]>,
+        parts: &Arc<[File]>,
+        small: &Arc<[File]>,
+    ) -> anyhow::Result<()> {
         let dead = self.cluster.kill_nodes(DEAD_NODES, round as usize).await?;
-        self.load(Work::DegradedGetLarge, Verb::Get, &large).await?;
-        self.load(Work::DegradedGetSmall, Verb::Get, &small).await?;
+        let dead_beside = match &mut self.beside {
+            Some(beside) => beside.kill_nodes(DEAD_NODES, round as usize).await?,
+            None => Vec::new(),
+        };
+        self.load(Work::DegradedGetLarge, Verb::Get, large).await?;
+        self.both(round, Work::DegradedGetParts, Verb::Get, parts).await?;
+        self.both(round, Work::DegradedGetSmall, Verb::Get, small).await?;
         self.note_memory();
+        if let Some(beside) = &mut self.beside {
+            beside.wake(&dead_beside).await?;
+        }
         self.cluster.wake(&dead).await?;
         self.cluster.rest().await.map(drop)
     }
@@ -100,17 +130,40 @@ impl Bench {
         Ok(())
     }
 
+    /// Ours and the peer's, which take turns in being first. What ours leaves to do in the background is done before
+    /// anything else begins.
+    async fn both(&mut self, round: u32, work: Work, verb: Verb, files: &Arc<[File]>) -> anyhow::Result<()> {
+        let peer_first = round % 2 == 1;
+        if peer_first {
+            self.load_beside(work, verb, files).await?;
+        }
+        if work == Work::PutSmall {
+            self.put_and_tag(files).await?;
+        } else {
+            self.load(work, verb, files).await?;
+        }
+        if verb == Verb::Put {
+            self.cluster.rest().await?;
+        }
+        if !peer_first {
+            self.load_beside(work, verb, files).await?;
+        }
+        Ok(())
+    }
+
     async fn load(&mut self, work: Work, verb: Verb, files: &Arc<[File]>) -> anyhow::Result<()> {
         let before = self.cluster.up.cpu_seconds();
         let run = load::run(&self.cluster.target, verb, files.clone(), self.sizes.concurrency).await;
         let run = run.with_context(|| work.name(&self.sizes))?;
         let servers_cpu_seconds = Some(self.cluster.up.cpu_seconds() - before);
-        let amount = match work.unit() {
-            "MB/s" => files.iter().map(|file| file.content.bytes as f64 / 1e6).sum(),
-            _ => files.len() as f64,
-        };
-        self.measures.note(work, Sample { servers_cpu_seconds, ..sample(amount, &run) });
+        self.measures.note(work, Sample { servers_cpu_seconds, ..run.sample(work, files) });
         Ok(())
+    }
+
+    async fn load_beside(&mut self, work: Work, verb: Verb, files: &Arc<[File]>) -> anyhow::Result<()> {
+        let Some(beside) = &mut self.beside else { return Ok(()) };
+        let outcome = beside.load(work, verb, files, self.sizes.concurrency).await;
+        outcome.with_context(|| work.name(&self.sizes))
     }
 
     /// Puts `files` and waits until their tags and the graph are there as well.
@@ -131,34 +184,49 @@ impl Bench {
         }
     }
 
-    /// What each process needs while nothing is asked of it.
-    async fn at_rest(&mut self) -> anyhow::Result<Vec<Needs>> {
+    /// Both systems at rest, everything stopped, and all rows.
+    async fn report(
+        mut self,
+        machine: Machine,
+        rounds: u32,
+        fresh_bytes: u64,
+        program_bytes: u64,
+    ) -> anyhow::Result<Report> {
         self.cluster.rest().await?;
         self.note_memory();
-        let watched = self.cluster.up.processes();
-        let before: Vec<Option<f64>> = watched.iter().map(|(id, _)| process::cpu_seconds(*id).ok()).collect();
-        let begin = Instant::now();
-        sleep(Duration::from_secs(self.sizes.idle_seconds)).await;
-        let seconds = begin.elapsed().as_secs_f64();
-        let needs = watched.into_iter().zip(before).filter_map(|((id, role), before)| {
-            let idle_cpu_percent = (process::cpu_seconds(id).ok()? - before?) / seconds * 100.0;
-            let memory = process::memory(id)?;
-            let peak_bytes = self.peaks.get(&role).copied().unwrap_or(memory.peak);
-            Some(Needs { role, peak_bytes, resident_bytes: memory.resident, idle_cpu_percent })
-        });
-        let mut needs: Vec<Needs> = needs.collect();
-        needs.sort_by(|one, other| one.role.cmp(&other.role));
-        Ok(needs)
+        let (sizes, watched) = (self.sizes, self.cluster.up.processes());
+        let needs = needs::watch(watched, sizes.idle_seconds, &self.peaks).await;
+        let beside = match &self.beside {
+            Some(beside) => {
+                let needs = needs::watch(beside.processes(), sizes.idle_seconds, &BTreeMap::new()).await;
+                Some((&beside.measures, beside.totals(&needs)))
+            }
+            None => None,
+        };
+        let totals = Totals::of(&needs, fresh_bytes, program_bytes);
+        let comparisons = compare::comparisons(&sizes, (&self.measures, totals), beside);
+        let goals = goals::goals(&sizes, &self.measures, &comparisons, &needs, MINIO);
+        let rows = table::rows(&self.measures, &sizes, &needs);
+        let peer = Peer { name: MINIO, installed: self.beside.is_some(), install: INSTALL_MINIO };
+        self.cluster.stop().await?;
+        if let Some(beside) = self.beside {
+            beside.stop().await?;
+        }
+        Ok(Report {
+            machine,
+            rounds,
+            codec: codec::name()?,
+            rows,
+            peer,
+            comparisons,
+            goals,
+            shapes: Vec::new(),
+        })
     }
 }
 
-fn sample(amount: f64, run: &Run) -> Sample {
-    let quantile = |percent| quantile(&run.latencies_ms, percent);
-    Sample {
-        client_cpu_seconds: Some(run.client_cpu_seconds),
-        latency_ms: quantile(50).zip(quantile(99)),
-        ..Sample::of(amount, run.seconds)
-    }
+fn ids(processes: &[(u32, String)]) -> Vec<u32> {
+    processes.iter().map(|(id, _)| *id).collect()
 }
 
 /// Each has its own content and its own path: equal ones could be had cheaper.

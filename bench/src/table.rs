@@ -2,12 +2,12 @@
 
 use crate::{
     args::Sizes,
-    measure::{Measures, Sample, Work, bytes_text},
+    measure::{Figure, Measures, Sample, Work, bytes_text},
 };
 use serde::Serialize;
 
 /// Each work that is ours, beside what bounds it or what it is to be compared with.
-const ROWS: [(Work, Option<Work>); 14] = [
+const ROWS: [(Work, Option<Work>); 16] = [
     (Work::Encode, Some(Work::Memcpy)),
     (Work::Reconstruct, Some(Work::Memcpy)),
     (Work::PutLarge, Some(Work::DiskStream)),
@@ -17,19 +17,14 @@ const ROWS: [(Work, Option<Work>); 14] = [
     (Work::DegradedGetLarge, Some(Work::GetLarge)),
     (Work::PutParts, Some(Work::DiskStreamCoded)),
     (Work::GetParts, Some(Work::LoopbackStream)),
+    (Work::DegradedGetParts, Some(Work::GetParts)),
     (Work::PutSmall, Some(Work::AppendAlone)),
     (Work::PutSmall, Some(Work::AppendTogether)),
     (Work::TagSmall, Some(Work::PutSmall)),
     (Work::GetSmall, Some(Work::LoopbackExchange)),
     (Work::DegradedGetSmall, Some(Work::GetSmall)),
+    (Work::Rebuild, Some(Work::DiskRebuilt)),
 ];
-
-/// A value with its unit.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub(crate) struct Figure {
-    pub(crate) value: f64,
-    pub(crate) unit: &'static str,
-}
 
 /// A ceiling, or the same work elsewhere.
 #[derive(Clone, Debug, Serialize)]
@@ -78,21 +73,17 @@ pub(crate) fn rows(measures: &Measures, sizes: &Sizes, needs: &[Needs]) -> Vec<R
 
 fn work_row(measures: &Measures, sizes: &Sizes, work: Work, beside: Option<Work>) -> Option<Row> {
     let rate = |work| measures.median(work, |sample| Some(sample.rate));
-    let cpu = |work: Work, pick: fn(&Sample) -> Option<f64>| {
-        let unit = work.cpu_unit(sizes)?;
-        Some(Figure { value: measures.median(work, pick)? * unit.factor, unit: unit.name })
-    };
     let ours = Figure { value: rate(work)?, unit: work.unit() };
     let beside = beside.and_then(|other| {
         let figure = Figure { value: rate(other)?, unit: other.unit() };
-        Some(Beside { what: other.name(sizes), figure, cpu: cpu(other, total_cpu) })
+        Some(Beside { what: other.name(sizes), figure, cpu: measures.cpu(other, total_cpu) })
     });
     Some(Row {
         what: work.name(sizes),
         ratio: beside.as_ref().map(|beside| ours.value / beside.figure.value),
         rounds: measures.of(work).iter().map(|sample| sample.rate).collect(),
-        servers_cpu: cpu(work, |sample| sample.servers_cpu_seconds),
-        client_cpu: cpu(work, |sample| sample.client_cpu_seconds),
+        servers_cpu: measures.cpu(work, |sample| sample.servers_cpu_seconds),
+        client_cpu: measures.cpu(work, |sample| sample.client_cpu_seconds),
         client_cores: measures.median(work, |sample| Some(sample.client_cpu_seconds? / sample.seconds)),
         p50_ms: measures.median(work, |sample| Some(sample.latency_ms?.0)),
         p99_ms: measures.median(work, |sample| Some(sample.latency_ms?.1)),
@@ -162,8 +153,14 @@ mod tests {
         idle_seconds: 1,
     };
 
+    const GIBIBYTE_IN_MB: f64 = 1_073.741_824;
+
+    /// Of half a GiB at so many MB/s.
     fn sample(rate: f64, servers: f64) -> Sample {
-        Sample { servers_cpu_seconds: Some(servers), client_cpu_seconds: Some(0.5), ..Sample::of(rate, 1.0) }
+        let amount = GIBIBYTE_IN_MB / 2.0;
+        let seconds = amount / rate;
+        let client_cpu_seconds = Some(seconds / 2.0);
+        Sample { servers_cpu_seconds: Some(servers), client_cpu_seconds, ..Sample::of(amount, seconds) }
     }
 
     fn measured(samples: &[(Work, Sample)]) -> Measures {
@@ -176,24 +173,32 @@ mod tests {
     fn a_ratio_is_of_the_medians_and_time_is_per_gibibyte() {
         let measures = measured(&[
             (Work::GetLarge, sample(100.0, 1.0)),
-            (Work::LoopbackStream, Sample { client_cpu_seconds: Some(0.25), ..Sample::of(1_000.0, 1.0) }),
+            (
+                Work::LoopbackStream,
+                Sample { client_cpu_seconds: Some(0.5), ..Sample::of(GIBIBYTE_IN_MB, 1.0) },
+            ),
             (Work::GetLarge, sample(300.0, 3.0)),
             (Work::GetLarge, sample(200.0, 2.0)),
         ]);
         let rows = rows(&measures, &SIZES, &[]);
         let row = rows.iter().find(|row| row.what == "GET 512 MiB").unwrap();
-        assert_eq!(row.ours, Figure { value: 200.0, unit: "MB/s" });
-        assert_eq!(row.rounds, [100.0, 300.0, 200.0]);
-        assert_eq!(row.ratio, Some(0.2));
-        assert_eq!(row.servers_cpu, Some(Figure { value: 4.0, unit: "s/GiB" }));
-        assert_eq!(row.client_cores, Some(0.5));
+        let near = |value: Option<f64>, expected: f64| {
+            assert!(value.is_some_and(|value| (value / expected - 1.0).abs() < 1e-9), "{row:?}");
+        };
+        near(Some(row.ours.value), 200.0);
+        assert_eq!(row.rounds.len(), 3);
+        near(row.ratio, 200.0 / GIBIBYTE_IN_MB);
+        near(row.servers_cpu.as_ref().map(|cpu| cpu.value), 4.0);
+        near(row.client_cores, 0.5);
         let beside = row.beside.as_ref().unwrap();
-        assert_eq!(beside.cpu, Some(Figure { value: 0.5, unit: "s/GiB" }));
+        near(beside.cpu.as_ref().map(|cpu| cpu.value), 0.5);
+        assert_eq!(beside.cpu.as_ref().map(|cpu| cpu.unit), Some("s/GiB"));
     }
 
     #[test]
     fn small_files_cost_milliseconds_each() {
-        let rows = rows(&measured(&[(Work::PutSmall, sample(50.0, 0.2))]), &SIZES, &[]);
+        let put = Sample { servers_cpu_seconds: Some(0.2), ..Sample::of(100.0, 2.0) };
+        let rows = rows(&measured(&[(Work::PutSmall, put)]), &SIZES, &[]);
         assert_eq!(rows[0].servers_cpu, Some(Figure { value: 2.0, unit: "ms/op" }));
         assert!(rows[0].beside.is_none(), "what was not measured is not compared with");
     }

@@ -5,7 +5,7 @@ use anyhow::{Context, bail, ensure};
 use rustix::process::Signal;
 use std::{
     collections::BTreeMap,
-    fs::{self, File},
+    fs::File,
     net::SocketAddr,
     path::{Path, PathBuf},
     process::Stdio,
@@ -22,7 +22,6 @@ const READY_DEADLINE: Duration = Duration::from_secs(120);
 const STOP_DEADLINE: Duration = Duration::from_secs(60);
 /// Killed processes end at once; the kernel may need a moment to take back their memory.
 const KILL_DEADLINE: Duration = Duration::from_secs(10);
-const LOG_TAIL_BYTES: usize = 4_000;
 
 /// How the cluster is shaped.
 #[derive(Clone, Copy, Debug)]
@@ -72,7 +71,7 @@ impl Up {
         };
         let ready = timeout(READY_DEADLINE, line).await;
         let ready = ready.unwrap_or_else(|_| bail!("the cluster was not ready within {READY_DEADLINE:?}"));
-        ready.with_context(|| tail(&self.log))
+        ready.with_context(|| process::tail(&self.log))
     }
 
     /// All processes, by their roles, of which no two are the same.
@@ -109,7 +108,7 @@ impl Up {
         let ended = timeout(STOP_DEADLINE, self.child.wait()).await;
         let status =
             ended.with_context(|| format!("the cluster did not stop within {STOP_DEADLINE:?}"))??;
-        ensure!(status.success(), "the cluster ended with {status}: {}", tail(&self.log));
+        ensure!(status.success(), "the cluster ended with {status}: {}", process::tail(&self.log));
         let left: Vec<String> = all.into_iter().filter(|id| process::runs(*id)).map(process::role).collect();
         ensure!(left.is_empty(), "still running after the stop: {}", left.join(", "));
         Ok(())
@@ -142,16 +141,10 @@ fn numbered(names: impl Iterator<Item = String>) -> Vec<String> {
     names.map(number).collect()
 }
 
-/// The end of a log, for a message.
-fn tail(log: &Path) -> String {
-    let bytes = fs::read(log).unwrap_or_default();
-    String::from_utf8_lossy(&bytes[bytes.len().saturating_sub(LOG_TAIL_BYTES)..]).trim().to_owned()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
+    use std::{fs, os::unix::fs::PermissionsExt};
 
     #[test]
     fn names_of_a_kind_are_told_apart() {

@@ -7,7 +7,7 @@ use std::{
 };
 
 /// Rows that a reader looks for.
-const ROWS: [&str; 29] = [
+const ROWS: [&str; 30] = [
     "codec, encode 4+2",
     "codec, reconstruct 2 of 4+2",
     "PUT 16 MiB",
@@ -15,6 +15,7 @@ const ROWS: [&str; 29] = [
     "GET 16 MiB, 2 of 6 nodes dead",
     "PUT 16 × 1 MiB, 8 at once",
     "GET 16 × 1 MiB, 8 at once",
+    "GET 16 × 1 MiB, 2 of 6 nodes dead",
     "PUT 48 × 4 KiB, 8 at once",
     "PUT 48 × 4 KiB, until tagged and in the graph",
     "GET 48 × 4 KiB, 8 at once",
@@ -75,10 +76,35 @@ fn a_quick_run_fills_every_row_and_leaves_nothing_behind() {
         assert_eq!(row["rounds"].as_array().map(Vec::len), Some(2), "{row:#}");
         assert!(row["ratio"].as_f64().is_some_and(|ratio| ratio > 0.0), "{row:#}");
     }
+    check_peers(&report);
     assert_eq!(folder.path().read_dir().unwrap().count(), 0, "the directory is not empty");
     let here = folder.path().to_str().unwrap();
     let left: Vec<String> = command_lines().into_iter().filter(|line| line.contains(here)).collect();
     assert!(left.is_empty(), "still running: {left:?}");
+}
+
+/// Where the peer is installed, it was measured; where it is not, that is said, and nothing is judged by it.
+fn check_peers(report: &Value) {
+    let installed = report["peer"]["installed"].as_bool().expect("it is said whether the peer is installed");
+    let comparisons = report["comparisons"].as_array().unwrap();
+    assert_eq!(comparisons.len(), 10, "{comparisons:#?}");
+    for row in comparisons {
+        assert!(row["ours"]["figure"]["value"].as_f64().is_some_and(f64::is_finite), "{row:#}");
+        let peer = row["peer"]["figure"]["value"].as_f64();
+        assert_eq!((peer.is_some(), row["ratio"].is_f64()), (installed, installed), "{row:#}");
+    }
+    let goals = report["goals"].as_array().unwrap();
+    let goal = |what: &str| {
+        let found = goals.iter().find(|goal| goal["what"] == what);
+        found.unwrap_or_else(|| panic!("no goal {what}: {goals:#?}"))
+    };
+    assert_eq!(goal("PUT 48 × 4 KiB, 8 at once: op/s by MinIO's")["met"].is_boolean(), installed);
+    assert_eq!(goal("PUT 48 × 4 KiB, 8 at once: CPU by MinIO's")["met"].is_boolean(), installed);
+    assert!(goal("idle CPU, all processes")["met"].is_boolean());
+    assert!(goal("reconstruct 10+4, 1 MiB, cold: by our own encode")["met"].is_boolean());
+    let shapes = report["shapes"].as_array().unwrap();
+    assert_eq!(shapes.len(), 24);
+    assert!(shapes.iter().all(|row| row["speeds"][0]["codec"] == "ours"), "{shapes:#?}");
 }
 
 #[test]
