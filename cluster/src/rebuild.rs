@@ -9,6 +9,7 @@ use crate::{
 };
 use asterism_erasure::{CodeError, LayoutError, cell_checksum};
 use asterism_proto::ShardError;
+use asterism_service::failpoint;
 use std::sync::Arc;
 use tokio::sync::mpsc;
 
@@ -65,13 +66,18 @@ pub async fn rebuild(
     );
     let (sender, steps) = mpsc::channel(CELLS_IN_FLIGHT);
     let node = extent.nodes[slot];
+    failpoint::hit("repair.before_put");
     let put = shards.put(node, extent, slot, epoch, steps);
     let (fed, put) = tokio::join!(feed(sources, extent, extent_bytes, slot, sender), put);
     fed?;
     put.map_err(RebuildError::Put)?;
+    failpoint::hit("repair.written");
     let counted = shards.verify(node, vec![extent.key(slot)]).await.map_err(RebuildError::Put)?;
     match counted.first() {
-        Some(Verified::Valid) => Ok(()),
+        Some(Verified::Valid) => {
+            failpoint::hit("repair.counted");
+            Ok(())
+        }
         other => Err(RebuildError::NotCounted(other.copied().unwrap_or(Verified::Failed))),
     }
 }

@@ -6,6 +6,7 @@ use crate::{
 };
 use asterism_erasure::{Code, CodeError, cell_checksum};
 use asterism_proto::{ShardError, ShardErrorKind};
+use asterism_service::failpoint;
 use bytes::{Bytes, BytesMut};
 use futures::future::join_all;
 use std::{sync::Arc, time::Duration};
@@ -122,6 +123,7 @@ impl ExtentWriter {
             durable(slot).await
         }))
         .await;
+        failpoint::hit("write.all_acked");
         let missing: Vec<(u8, ShardError)> = ended
             .into_iter()
             .enumerate()
@@ -201,7 +203,11 @@ async fn durable(slot: Slot) -> Result<(), ShardError> {
     match slot {
         Slot::Failed(error) => Err(error),
         Slot::Open { mut put, .. } => match timeout(DURABLE_DEADLINE, &mut put).await {
-            Ok(ended) => outcome(ended).map(drop),
+            Ok(ended) => {
+                outcome(ended)?;
+                failpoint::hit("write.shard_acked");
+                Ok(())
+            }
             Err(_) => {
                 put.abort();
                 Err(ShardError::new(ShardErrorKind::Unavailable, "shard not durable in time"))

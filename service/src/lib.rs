@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod config;
 pub mod durable;
+pub mod failpoint;
 pub mod grpc;
 pub mod http;
 pub mod identity;

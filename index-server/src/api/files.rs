@@ -16,6 +16,7 @@ use crate::{
     events::Event,
     files::{DownloadError, Stored, UploadError},
 };
+use asterism_service::failpoint;
 use axum::{
     Json,
     extract::State,
@@ -142,6 +143,7 @@ pub(super) async fn delete(
     let owner = caller.user.name;
     in_task(async move {
         api.catalog.trash(&owner, &path).await?;
+        failpoint::hit("trash.committed");
         api.events.publish(&owner, Event::FileRemoved { path: path.to_string() });
         api.projecting.notify_one();
         Ok(StatusCode::NO_CONTENT)

@@ -13,6 +13,7 @@ use crate::{
     events::Event,
     files::Stored,
 };
+use asterism_service::failpoint;
 use axum::{
     Json,
     body::Body,
@@ -183,6 +184,7 @@ impl Upload {
             }
         });
         let stored = self.api.extents.store(body, self.api.upload_bytes_max).await?;
+        failpoint::hit("upload.stored");
         let found =
             digest.map(|digest| digest.lock().unwrap_or_else(PoisonError::into_inner).clone().finalize());
         if found.is_some_and(|found| Some(<[u8; 32]>::from(found)) != self.wanted.sha256) {
@@ -227,6 +229,7 @@ impl Upload {
                 return Err(error.into());
             }
         };
+        failpoint::hit("upload.committed");
         if wanted.key.is_some() {
             // If this was a repetition, the first upload's extents are the file; these here are nobody's.
             api.extents.abandon(stored).await;

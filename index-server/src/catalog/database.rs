@@ -4,7 +4,7 @@ use super::{
     CatalogError, Dialect, Result, Tx, error::SqlFault, error::Trouble, leases::Fence, migrations, mysql,
     sqlite,
 };
-use asterism_service::Backoff;
+use asterism_service::{Backoff, failpoint};
 use sqlx::AnyPool;
 use std::{fs::File, future::Future, sync::Arc, time::Duration};
 use tokio::time::{Instant, timeout_at};
@@ -168,7 +168,12 @@ impl Database {
         };
         let (tx, outcome) = within(deadline, attempt).await?;
         match outcome {
-            Ok(value) => within_commit(tx.commit()).await.map(|()| value),
+            Ok(value) => {
+                failpoint::hit("catalog.before_commit");
+                within_commit(tx.commit()).await?;
+                failpoint::hit("catalog.after_commit");
+                Ok(value)
+            }
             Err(error) => {
                 // If the rollback fails, the connection is closed and the database rolls back by itself.
                 within(deadline, async { Ok(tx.rollback().await?) }).await.ok();

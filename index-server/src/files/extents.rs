@@ -7,6 +7,7 @@ use crate::{
 use asterism_cluster::{Extent, HedgeDelay, Shards, placement};
 use asterism_erasure::Policy;
 use asterism_proto::{ClusterId, NodeId, ShardError, ShardErrorKind};
+use asterism_service::failpoint;
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering},
@@ -75,7 +76,10 @@ impl Extents {
                 continue;
             }
             match self.catalog.mark_short(extent.id, slot as u8).await {
-                Ok(_) => self.repair.notify_one(),
+                Ok(_) => {
+                    failpoint::hit("read.fault_noted");
+                    self.repair.notify_one();
+                }
                 Err(error) => {
                     tracing::warn!(%error, "a bad shard could not be noted; the next read or scrub will")
                 }

@@ -11,6 +11,7 @@ use crate::{
 use asterism_cluster::{Extent, ExtentWriter, WriteError, Written, placement};
 use asterism_erasure::{CELL_BYTES_MAX, EXTENT_BYTES_MAX, Policy};
 use asterism_proto::ExtentId;
+use asterism_service::failpoint;
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 use std::{
@@ -298,6 +299,7 @@ impl<'a> Upload<'a> {
         let writer = ExtentWriter::begin(&self.extents.shards, extent, self.extents.epoch(), |slot| {
             writable(nodes[slot])
         })?;
+        failpoint::hit("upload.extent_begun");
         self.writing = Some((self.placed.len() as u32 - 1, writer));
         self.written = 0;
         Ok(())
@@ -334,6 +336,7 @@ async fn abandon(extents: &Extents, placed: &[Extent]) {
     if placed.is_empty() {
         return;
     }
+    failpoint::hit("upload.abandoned");
     let gone: Vec<AbandonedExtent> = placed
         .iter()
         .map(|extent| AbandonedExtent {

@@ -8,6 +8,7 @@ use crate::{
 };
 use asterism_cluster::{Extent, ShardKey, Verified};
 use asterism_proto::{NodeId, ShardError};
+use asterism_service::failpoint;
 use std::collections::VecDeque;
 
 /// Shards that a node is asked about at once before they are called missing.
@@ -37,6 +38,7 @@ impl Census {
         };
         match self.count(node).await {
             Ok(missing) => {
+                failpoint::hit("census.counted");
                 self.extents.members.counted(node);
                 self.state.set_queue(waiting.len() as u64 - 1);
                 self.state.succeeded(1);
@@ -90,6 +92,7 @@ impl Census {
         for (key, verdict) in keys.iter().zip(found) {
             if matches!(verdict, Verified::Absent | Verified::Corrupt) {
                 marked += u64::from(self.extents.catalog.mark_short(key.extent, key.slot).await?);
+                failpoint::hit("census.marked");
             }
         }
         Ok(marked)

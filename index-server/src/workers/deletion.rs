@@ -7,6 +7,7 @@ use crate::{
 };
 use asterism_cluster::{Deleted, ShardKey};
 use asterism_proto::NodeId;
+use asterism_service::failpoint;
 
 /// Shards removed by one call.
 const BATCH: u32 = 512;
@@ -39,6 +40,7 @@ impl Deletion {
         let removals = self.extents.catalog.removals_of(node, BATCH).await?;
         let keys =
             removals.iter().map(|removal| ShardKey { extent: removal.extent, slot: removal.slot }).collect();
+        failpoint::hit("deletion.before_call");
         let outcomes = match self.extents.shards.delete(node, keys, self.extents.epoch()).await {
             Ok(outcomes) => outcomes,
             Err(error) => {
@@ -46,10 +48,12 @@ impl Deletion {
                 return Ok(Outcome { more: false, trouble: Some(error.to_string()) });
             }
         };
+        failpoint::hit("deletion.node_done");
         let gone =
             |(removal, outcome): (&Removal, Deleted)| (outcome != Deleted::Failed).then_some(removal.id);
         let confirmed: Vec<i64> = removals.iter().zip(outcomes).filter_map(gone).collect();
         self.extents.catalog.confirm_removals(&confirmed).await?;
+        failpoint::hit("deletion.confirmed");
         if !confirmed.is_empty() {
             self.state.succeeded(confirmed.len() as u64);
         }

@@ -12,7 +12,7 @@ use crate::{
     margin,
     stop_proof::short_extents,
 };
-use asterism_service::Backoff;
+use asterism_service::{Backoff, failpoint};
 use asterism_tagger::Pool;
 use std::{
     collections::BTreeMap,
@@ -82,6 +82,7 @@ impl Workers {
             };
             match held {
                 Ok(lease) => {
+                    failpoint::hit("lease.taken");
                     backoff.reset();
                     self.work(lease, &stop).await;
                 }

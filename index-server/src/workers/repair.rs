@@ -8,6 +8,7 @@ use crate::{
 };
 use asterism_cluster::{Extent, rebuild};
 use asterism_proto::NodeId;
+use asterism_service::failpoint;
 use futures::{StreamExt, stream};
 use std::collections::{BTreeSet, HashMap};
 
@@ -92,6 +93,7 @@ impl Repair {
     /// The shard is there. If its file went meanwhile, it goes too: its removal may have been confirmed before it came.
     pub(super) async fn count(&self, extent: &Extent, slot: u8) -> Result<(), CatalogError> {
         self.extents.catalog.clear_short(extent.id, slot).await?;
+        failpoint::hit("repair.cleared");
         let shards = vec![(slot, extent.nodes[usize::from(slot)])];
         self.extents.catalog.remove_abandoned(&[AbandonedExtent { id: extent.id, shards }]).await.map(drop)
     }

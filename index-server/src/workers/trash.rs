@@ -4,6 +4,7 @@ use crate::{
     catalog::{Catalog, CatalogError},
     workers::{WorkerState, now_ms},
 };
+use asterism_service::failpoint;
 use std::time::Duration;
 
 /// Entries purged in one transaction.
@@ -23,6 +24,7 @@ impl Trash {
         let now = now_ms();
         let purged = self.catalog.purge_expired(now - self.kept.as_millis() as i64, BATCH).await?;
         if purged.entries > 0 {
+            failpoint::hit("purge.committed");
             self.state.succeeded(purged.entries);
         }
         let forgotten = self.catalog.forget_requests(now - REMEMBERED.as_millis() as i64, BATCH).await?;

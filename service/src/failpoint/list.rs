@@ -1,0 +1,135 @@
+//! All failpoints. A test here compares the list with what the code hits.
+
+use super::{
+    Failpoint,
+    Reach::{self, Simulation},
+};
+
+const fn point(name: &'static str, reached_by: Reach, meaning: &'static str) -> Failpoint {
+    Failpoint { name, meaning, reached_by }
+}
+
+/// Every point there is, by part.
+pub const ALL: &[Failpoint] = &[
+    // Writing an extent to its nodes.
+    point(
+        "write.shard_acked",
+        Simulation,
+        "one more node says that its shard is durable; the others are waited for",
+    ),
+    point(
+        "write.all_acked",
+        Simulation,
+        "every shard of an extent is durable or given up; the extent is no file's yet",
+    ),
+    // An upload.
+    point(
+        "upload.extent_begun",
+        Simulation,
+        "an extent has its nodes and its writes are open; nothing is durable",
+    ),
+    point(
+        "upload.stored",
+        Simulation,
+        "all extents of an upload are durable; the catalog knows nothing of them",
+    ),
+    point("upload.committed", Simulation, "the upload is a file in the catalog; the client has no answer"),
+    point(
+        "upload.abandoned",
+        Simulation,
+        "what a failed upload left on nodes is about to be queued for removal",
+    ),
+    // Every transaction of the catalog that changes something.
+    point(
+        "catalog.before_commit",
+        Simulation,
+        "the statements of a transaction are done; COMMIT is not sent",
+    ),
+    point("catalog.after_commit", Simulation, "a transaction is committed; its caller does not know"),
+    // Reading.
+    point("read.fault_noted", Simulation, "a shard that a read proved bad is on the list of short shards"),
+    // Deleting: trash, purge with the intent to remove shards, removal on the nodes.
+    point("trash.committed", Simulation, "an entry is in the trash; the client has no answer"),
+    point(
+        "purge.committed",
+        Simulation,
+        "entries are gone for good and the removal of their shards is queued",
+    ),
+    point("deletion.before_call", Simulation, "shards that must go are known; their node has not been asked"),
+    point("deletion.node_done", Simulation, "a node has removed shards; they are still on the list"),
+    point("deletion.confirmed", Simulation, "removed shards are off the list"),
+    // Healing.
+    point("repair.before_put", Simulation, "a missing shard is about to be rebuilt; nothing is written"),
+    point("repair.written", Simulation, "the rebuilt shard is durable; it has not been read back"),
+    point(
+        "repair.counted",
+        Simulation,
+        "the rebuilt shard was read back as valid; its row still says that it is missing",
+    ),
+    point(
+        "repair.cleared",
+        Simulation,
+        "the rebuilt shard counts; it is not yet known whether its file went meanwhile",
+    ),
+    point(
+        "census.marked",
+        Simulation,
+        "a shard that a node came back without is on the list of short shards",
+    ),
+    point("census.counted", Simulation, "a node was counted to its end; it does not count as live yet"),
+    // Leading.
+    point("lease.taken", Simulation, "the lease for background work is taken; no work has begun under it"),
+];
+
+#[cfg(test)]
+mod tests {
+    use super::ALL;
+    use std::{
+        collections::BTreeSet,
+        fs,
+        path::{Path, PathBuf},
+    };
+
+    #[test]
+    fn names_are_told_apart_and_say_their_part() {
+        let names: BTreeSet<_> = ALL.iter().map(|point| point.name).collect();
+        assert_eq!(names.len(), ALL.len());
+        for point in ALL {
+            let is_word = |word: &str| {
+                !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'_')
+            };
+            assert!(point.name.split_once('.').is_some_and(|(part, what)| is_word(part) && is_word(what)));
+            assert!(!point.meaning.is_empty(), "{}", point.name);
+        }
+    }
+
+    /// Every Rust source of the repository below `directory`.
+    fn sources(directory: &Path, found: &mut Vec<PathBuf>) {
+        for entry in fs::read_dir(directory).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.file_name().unwrap().to_string_lossy().into_owned();
+            if path.is_dir() {
+                if !name.starts_with('.') && !["target", "node_modules", "failpoint"].contains(&name.as_str())
+                {
+                    sources(&path, found);
+                }
+            } else if name.ends_with(".rs") {
+                found.push(path);
+            }
+        }
+    }
+
+    #[test]
+    fn the_list_is_what_the_code_hits() {
+        let mut paths = Vec::new();
+        sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/..")), &mut paths);
+        let mut hit = BTreeSet::new();
+        for path in paths {
+            let source = fs::read_to_string(&path).unwrap();
+            let names = source.split("failpoint::hit(\"").skip(1).filter_map(|rest| rest.split_once('"'));
+            hit.extend(names.map(|(name, _)| name.to_owned()));
+        }
+        let listed: BTreeSet<_> = ALL.iter().map(|point| point.name.to_owned()).collect();
+        assert_eq!(listed, hit, "left: the list; right: calls of failpoint::hit in the code");
+    }
+}
