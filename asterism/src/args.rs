@@ -239,8 +239,22 @@ pub(crate) enum Node {
     },
     /// Put a node to sleep, if the cluster can stand it
     Stop(Act),
-    /// Wake a node
+    /// Wake a node; one that is being drained or was retired is wanted again
     Wake(Act),
+    /// Have a node give everything away to the others
+    Drain(Act),
+    /// Drain a node, and be done with it when it is empty
+    Retire(Act),
+    /// Give a node a larger or smaller share
+    Weight {
+        /// Of the node
+        name: String,
+        /// How often its capacity counts: 2 takes twice as much, 0.5 half
+        factor: f64,
+        /// Only say what would happen
+        #[arg(long)]
+        dry_run: bool,
+    },
 }
 
 #[derive(ClapArgs)]
@@ -250,7 +264,7 @@ pub(crate) struct Act {
     /// Only say what would happen
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Stop although files would be at risk (admins)
+    /// Stop although files would be at risk; drain although the node is away or its shards hardly fit (admins)
     #[arg(long)]
     pub(crate) force: bool,
 }

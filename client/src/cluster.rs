@@ -37,7 +37,7 @@ impl Client {
         self.get(&["api", "v1", "nodes", name], &[]).await
     }
 
-    /// Stops or wakes a node (`verb`), or says what that would do.
+    /// Stops, wakes, drains or retires a node (`verb`), or says what that would do.
     ///
     /// # Errors
     /// Refused (the problem's `act` says why), failed, or the server is not reached.
@@ -46,5 +46,15 @@ impl Client {
         let query = [("dry_run", dry_run.to_string()), ("force", force.to_string())];
         let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
         decode(self.send(with_query(request, &query)).await?).await
+    }
+
+    /// Gives a node a larger or smaller share: `factor` times its capacity counts.
+    ///
+    /// # Errors
+    /// There is no such node, the factor is out of range, or the server is not reached.
+    pub async fn weigh(&self, name: &str, factor: f64, dry_run: bool) -> Result<Act, Error> {
+        let request = self.request(Method::PUT, &["api", "v1", "nodes", name, "weight"]);
+        let request = request.json(&serde_json::json!({ "factor": factor }));
+        decode(self.send(with_query(request, &[("dry_run", dry_run.to_string().as_str())])).await?).await
     }
 }

@@ -170,10 +170,10 @@ pub struct Node {
     pub more: BTreeMap<String, serde_json::Value>,
 }
 
-/// What came of a stop or a wake.
+/// What came of an act on a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Act {
-    /// `done`, `refused`, `failed`, `dry_run` or `unchanged`.
+    /// `done`, `started`, `refused`, `failed`, `dry_run` or `unchanged`.
     pub outcome: String,
     /// Of the node, now.
     pub state: String,
@@ -197,6 +197,32 @@ pub struct Act {
     /// Of those files, at most 10.
     #[serde(default)]
     pub tags: Vec<String>,
+    /// What moves for it; of drain, retire and weight.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub plan: Option<Plan>,
+}
+
+/// What moves between nodes for an act.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Plan {
+    /// Of which a place changes hands.
+    pub groups: u64,
+    /// That change hands.
+    pub places: u64,
+    /// To be brought elsewhere, about.
+    pub shards: u64,
+    /// Of these shards, about.
+    pub bytes: u64,
+    /// With an extent in these groups.
+    pub files: u64,
+    /// At this speed.
+    pub seconds: f64,
+    /// Measured lately, else the limit.
+    pub bytes_per_second: u64,
+    /// The speed was measured.
+    pub measured: bool,
+    /// Losses that every file survives meanwhile.
+    pub worst_margin: Option<i32>,
 }
 
 /// How the cluster is.

@@ -11,6 +11,7 @@ pub mod memory;
 pub mod placement;
 mod read;
 mod rebuild;
+mod relocate;
 mod shards;
 mod write;
 
@@ -19,5 +20,6 @@ pub use grpc::GrpcShards;
 pub use hedge::HedgeDelay;
 pub use read::{ReadError, Reader};
 pub use rebuild::{RebuildError, rebuild};
+pub use relocate::{Relocation, Transfer, relocate};
 pub use shards::{Cell, CellStream, Deleted, FoundShard, OpenShard, PutStep, Shards, Verified};
 pub use write::{ExtentWriter, WriteError, Written};

@@ -4,8 +4,11 @@
 //! members of a group are distinct, a whole column can sleep at the price of one shard per extent, and the number of distinct
 //! node sets stays small, which makes it rare that a random multiple failure hits one (Cidon et al., *Copysets*, 2013).
 
+mod replan;
+
 use asterism_erasure::Policy;
 use asterism_proto::{ExtentId, NodeId};
+pub use replan::{Move, Replan, Standing, replan};
 use std::collections::BTreeMap;
 
 /// A node that can be given groups.
@@ -15,7 +18,7 @@ pub struct Candidate {
     pub id: NodeId,
     /// Its failure domain; shards of a group are spread over as many as there are.
     pub zone: String,
-    /// Its share of the groups in its column, relative to the others: its capacity in bytes.
+    /// Its share of the groups in its column, relative to the others: its capacity in bytes, times the operators' factor.
     pub weight: u64,
 }
 
@@ -56,6 +59,13 @@ pub fn rotation(extent: ExtentId, width: usize) -> usize {
 pub fn slots(extent: ExtentId, members: &[NodeId], shards: usize) -> Vec<NodeId> {
     let first = rotation(extent, members.len());
     (0..shards.min(members.len())).map(|slot| members[(first + slot) % members.len()]).collect()
+}
+
+/// The slot of an extent that stands at `position` in its group; none if the extent has fewer shards than that.
+pub fn slot_at(extent: ExtentId, position: usize, width: usize, shards: usize) -> Option<usize> {
+    let width = width.max(1);
+    let slot = (position + width - rotation(extent, width)) % width;
+    (slot < shards).then_some(slot)
 }
 
 fn columns(candidates: &[Candidate], policy: Policy) -> Result<Vec<Vec<&Candidate>>, TooFewNodes> {
@@ -113,17 +123,19 @@ fn weight(candidates: &[&Candidate]) -> u128 {
     candidates.iter().map(|candidate| u128::from(candidate.weight.max(1))).sum()
 }
 
+fn choose(column: &[&Candidate], group: u32) -> Option<NodeId> {
+    let best = column.iter().max_by(|a, b| score(a, group).total_cmp(&score(b, group)));
+    best.map(|candidate| candidate.id)
+}
+
 /// Weighted rendezvous hashing by the logarithmic method (Schindelhauer and Schomaker, 2005): the node with the
 /// greatest `-weight / ln(hash)` wins, so a node's share is its weight, and a change of one node moves only its own groups.
-fn choose(column: &[&Candidate], group: u32) -> Option<NodeId> {
-    let score = |candidate: &Candidate| {
-        let mut hasher = blake3::Hasher::new();
-        hasher.update(&group.to_le_bytes()).update(candidate.id.as_bytes());
-        let hash = u64::from_le_bytes(*hasher.finalize().as_bytes().first_chunk().unwrap_or(&[0; 8]));
-        let uniform = ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
-        -(candidate.weight.max(1) as f64) / uniform.ln()
-    };
-    column.iter().max_by(|a, b| score(a).total_cmp(&score(b))).map(|candidate| candidate.id)
+fn score(candidate: &Candidate, group: u32) -> f64 {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&group.to_le_bytes()).update(candidate.id.as_bytes());
+    let hash = u64::from_le_bytes(*hasher.finalize().as_bytes().first_chunk().unwrap_or(&[0; 8]));
+    let uniform = ((hash >> 11) as f64 + 0.5) / (1u64 << 53) as f64;
+    -(candidate.weight.max(1) as f64) / uniform.ln()
 }
 
 #[cfg(test)]
@@ -230,6 +242,10 @@ mod tests {
             for shards in 1..=width {
                 let slots = slots(ExtentId::from_bytes(bytes), &members, shards);
                 prop_assert_eq!(slots.iter().collect::<HashSet<_>>().len(), shards);
+                for (position, member) in members.iter().enumerate() {
+                    let slot = slot_at(ExtentId::from_bytes(bytes), position, width, shards);
+                    prop_assert_eq!(slot, slots.iter().position(|node| node == member));
+                }
             }
         }
     }

@@ -39,6 +39,9 @@ pub struct Config {
     /// Largest upload in bytes.
     #[serde(default = "default_upload_bytes_max")]
     pub upload_bytes_max: u64,
+    /// Most that is moved between storage nodes when one is added, drained or re-weighted, in MiB per second.
+    #[serde(default = "default_moves_mib_per_second")]
+    pub moves_mib_per_second: u32,
     /// Set when people come through HTTPS: session cookies are then sent over it alone.
     #[serde(default)]
     pub https: bool,
@@ -60,6 +63,10 @@ fn default_trash_days() -> u32 {
 
 fn default_upload_bytes_max() -> u64 {
     1 << 42
+}
+
+fn default_moves_mib_per_second() -> u32 {
+    64
 }
 
 fn default_log_level() -> String {

@@ -11,6 +11,7 @@ pub mod margin;
 pub mod members;
 pub mod membership;
 mod metrics;
+pub mod plan;
 pub mod query;
 mod server;
 pub mod stop_proof;

@@ -1,10 +1,13 @@
 //! The nodes and groups as this process sees them now: the catalog's rows, and who was heard when.
 
+mod choice;
+
 use crate::{
-    catalog::{Group, Intent, NodeRow},
+    catalog::{Group, Intent, MoveRow, NodeRow},
     liveness::{self, SUSPECT_AFTER},
 };
 use asterism_proto::{NodeId, NodeName, NodeState, index::HeartbeatRequest};
+pub use choice::TooFewNodes;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, PoisonError, RwLock},
@@ -20,6 +23,8 @@ pub struct Member {
     pub heard: Option<(Instant, HeartbeatRequest)>,
     /// It came back with fewer shards than it left with; until it is counted, nobody knows which.
     doubtful: bool,
+    /// Who wants of it what is wanted, if that was said since this process started.
+    pub reason: Option<String>,
 }
 
 impl Member {
@@ -55,6 +60,8 @@ struct Seen {
     /// Started anew, and not yet counted.
     uncounted: BTreeSet<NodeId>,
     groups: Arc<Vec<Group>>,
+    /// Where positions go that are on their way, by group and position.
+    targets: Arc<BTreeMap<(u32, u8), NodeId>>,
 }
 
 /// Shared by everything in this process that must know who is there.
@@ -70,25 +77,16 @@ impl Default for Members {
     }
 }
 
-/// No group can take an extent now.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("only {reachable} of at least {needed} storage nodes are there")]
-pub struct TooFewNodes {
-    /// Members of the best group that can be written to.
-    pub reachable: usize,
-    /// The floor of the policy.
-    pub needed: usize,
-}
-
 impl Members {
     /// Takes over rows of the catalog; what was heard stays.
     pub fn set_rows(&self, rows: Vec<NodeRow>) {
         let mut seen = self.write();
         let mut known = std::mem::take(&mut seen.members);
         let renewed = rows.into_iter().map(|row| {
-            let (heard, doubtful) =
-                known.remove(&row.id).map_or((None, false), |old| (old.heard, old.doubtful));
-            (row.id, Member { row, heard, doubtful })
+            let (heard, doubtful, reason) = known
+                .remove(&row.id)
+                .map_or((None, false, None), |old| (old.heard, old.doubtful, old.reason));
+            (row.id, Member { row, heard, doubtful, reason })
         });
         seen.members = renewed.collect();
     }
@@ -96,6 +94,36 @@ impl Members {
     /// Takes over the groups of the catalog.
     pub fn set_groups(&self, groups: Vec<Group>) {
         self.write().groups = Arc::new(groups);
+    }
+
+    /// Takes over the moves of the catalog.
+    pub fn set_moves(&self, moves: &[MoveRow]) {
+        let targets = moves.iter().map(|row| ((row.group, row.position), row.to)).collect();
+        self.write().targets = Arc::new(targets);
+    }
+
+    /// A position is another node's now.
+    pub fn switch(&self, group: u32, position: u8, node: NodeId) {
+        let mut seen = self.write();
+        let groups = Arc::make_mut(&mut seen.groups);
+        let member = groups
+            .binary_search_by_key(&group, |group| group.id)
+            .ok()
+            .and_then(|at| groups[at].members.get_mut(usize::from(position)));
+        if let Some(member) = member {
+            *member = node;
+        }
+        Arc::make_mut(&mut seen.targets).remove(&(group, position));
+    }
+
+    /// Since this process began to listen: who was not heard since has been silent for so long at least.
+    pub fn uptime(&self) -> Duration {
+        self.started.elapsed()
+    }
+
+    /// Where positions go that are on their way, by group and position.
+    pub fn targets(&self) -> Arc<BTreeMap<(u32, u8), NodeId>> {
+        Arc::clone(&self.read().targets)
     }
 
     /// A node was heard; false if it is not known and must join first.
@@ -131,7 +159,17 @@ impl Members {
     /// What is wanted of a node, once the catalog has it.
     pub fn set_intent(&self, node: NodeId, intent: Intent) {
         if let Some(member) = self.write().members.get_mut(&node) {
+            if member.row.intent != intent {
+                member.reason = None;
+            }
             member.row.intent = intent;
+        }
+    }
+
+    /// Why that is wanted of a node, for the log.
+    pub fn set_reason(&self, node: NodeId, reason: String) {
+        if let Some(member) = self.write().members.get_mut(&node) {
+            member.reason = Some(reason);
         }
     }
 
@@ -187,48 +225,6 @@ impl Members {
         move |node| writable.get(&node).copied().unwrap_or(false)
     }
 
-    /// A group for a new extent whose shards take `shard_bytes` each: of a few drawn at random the one with most writable
-    /// members, and among equals the one with most room on its fullest member.
-    ///
-    /// `floor` members must be writable. `draw` gives numbers below its argument.
-    ///
-    /// # Errors
-    /// No group has that many.
-    pub fn choose_group(
-        &self,
-        floor: usize,
-        shard_bytes: u64,
-        mut draw: impl FnMut(usize) -> usize,
-    ) -> Result<Group, TooFewNodes> {
-        let seen = self.read();
-        let rate = |group: &Group| {
-            let members = group.members.iter().filter_map(|node| seen.members.get(node));
-            let (mut writable, mut room) = (0, u64::MAX);
-            for member in members.filter(|member| member.is_writable() && member.free_bytes() >= shard_bytes)
-            {
-                writable += 1;
-                room = room.min(member.free_bytes());
-            }
-            (writable, room)
-        };
-        let groups = &seen.groups;
-        let drawn =
-            (0..CANDIDATES.min(groups.len())).map(|_| draw(groups.len())).filter_map(|at| groups.get(at));
-        let full = drawn
-            .map(|group| (rate(group), group))
-            .filter(|((writable, _), group)| *writable == group.members.len());
-        if let Some((_, group)) = full.max_by_key(|(rating, _)| *rating) {
-            return Ok(group.clone());
-        }
-        // Not among those drawn: look at all before writing an extent short.
-        match groups.iter().map(|group| (rate(group), group)).max_by_key(|(rating, _)| *rating) {
-            Some(((writable, _), group)) if writable >= floor => Ok(group.clone()),
-            best => {
-                Err(TooFewNodes { reachable: best.map_or(0, |((writable, _), _)| writable), needed: floor })
-            }
-        }
-    }
-
     fn read(&self) -> std::sync::RwLockReadGuard<'_, Seen> {
         self.seen.read().unwrap_or_else(PoisonError::into_inner)
     }
@@ -237,9 +233,6 @@ impl Members {
         self.seen.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
-
-/// Groups looked at for a new extent; the best of a few is nearly as good as the best of all (power of two choices).
-const CANDIDATES: usize = 8;
 
 #[cfg(test)]
 mod tests;

@@ -3,6 +3,7 @@
 use crate::{
     catalog::{Catalog, CatalogError, Group, Intent, NodeRow},
     members::Members,
+    plan,
     stop_proof::{self, StopProof},
 };
 use asterism_cluster::{
@@ -105,13 +106,13 @@ impl Membership for MembershipService {
 
     async fn nodes(&self, _request: Request<NodesRequest>) -> Result<Response<NodesResponse>, Status> {
         let nodes = self.members.all().into_iter().map(view).collect();
-        let short = stop_proof::short_extents(&self.catalog).await.map_err(status)?;
+        let exceptions = stop_proof::exceptions(&self.catalog).await.map_err(status)?;
         let groups = self.members.groups();
-        let margins = crate::margin::count(&groups, &short, self.policy, self.members.live());
+        let margins = crate::margin::count(&groups, &exceptions, self.policy, self.members.live());
         let groups = index::GroupSummary {
             total: groups.len() as u32,
             by_margin: margins.by_margin.into_iter().collect(),
-            short_extents: short.len() as u64,
+            short_extents: exceptions.short.len() as u64,
         };
         Ok(Response::new(NodesResponse { cluster: self.cluster.to_string(), nodes, groups: Some(groups) }))
     }
@@ -185,7 +186,11 @@ impl MembershipService {
         })
     }
 
+    /// A node that was retired stays so whether it runs or not, until somebody wants it again.
     async fn set(&self, node: NodeId, intent: Intent) -> Result<(), Status> {
+        if self.members.get(node).is_some_and(|member| member.row.intent == Intent::Retired) {
+            return Ok(());
+        }
         self.catalog.set_intent(node, intent).await.map_err(status)?;
         self.members.set_intent(node, intent);
         Ok(())
@@ -200,13 +205,17 @@ impl MembershipService {
             .members
             .all()
             .into_iter()
-            .map(|member| Candidate { id: member.row.id, zone: member.row.zone, weight: member.row.capacity })
+            .map(|member| Candidate {
+                id: member.row.id,
+                zone: member.row.zone,
+                weight: plan::weight(None, member.row.capacity),
+            })
             .collect();
         if candidates.len() < self.nodes_expected.max(self.policy.total()) {
             return Ok(());
         }
-        if let Ok(plan) = placement::plan(&candidates, self.policy, self.groups) {
-            let rows = (0..).zip(plan).map(|(id, members)| Group { id, members }).collect::<Vec<_>>();
+        if let Ok(groups) = placement::plan(&candidates, self.policy, self.groups) {
+            let rows = (0..).zip(groups).map(|(id, members)| Group { id, members }).collect::<Vec<_>>();
             tracing::info!(groups = rows.len(), nodes = candidates.len(), policy = %self.policy, "placement groups made");
             self.catalog.create_groups(&rows).await?;
             self.members.set_groups(self.catalog.groups().await?);
@@ -265,6 +274,7 @@ fn view(member: crate::members::Member) -> NodeView {
         metrics_address: member.row.metrics_address,
         zone: member.row.zone,
         intent: to_wire(member.row.intent).into(),
+        intent_reason: member.reason.unwrap_or_default(),
         measured: member.heard.map(|(_, said)| said),
     }
 }

@@ -10,7 +10,7 @@ use crate::{
     members::Members,
     membership::MembershipService,
     metrics::HttpMetrics,
-    workers::{self, Workers},
+    workers::{self, Moving, Workers},
 };
 use anyhow::Context;
 use asterism_cluster::{GrpcShards, Shards};
@@ -129,6 +129,8 @@ impl IndexServer {
         let (tagging, projecting) = (Arc::<Notify>::default(), Arc::<Notify>::default());
         let trash_kept = Duration::from_secs(u64::from(config.trash_days) * 24 * 3600);
         let (events, states) = (Events::default(), Workers::states());
+        let moving = Moving::new(u64::from(config.moves_mib_per_second) << 20);
+        let deciding = Arc::default();
         let api = Api {
             catalog: catalog.clone(),
             extents: extents.clone(),
@@ -140,6 +142,8 @@ impl IndexServer {
             crowd: Crowd::default(),
             monitor: monitor(config, &identity)?,
             workers: states.to_vec(),
+            moving: moving.clone(),
+            deciding: Arc::clone(&deciding),
             tagging: Arc::clone(&tagging),
             projecting: Arc::clone(&projecting),
             metrics: HttpMetrics::default(),
@@ -158,10 +162,11 @@ impl IndexServer {
             nodes_expected: config.nodes_expected,
             groups: config.groups,
             epoch,
-            deciding: Arc::default(),
+            deciding,
         };
         let pool = Arc::new(Pool::new(config.tagger.clone(), TAGGER_WORKERS, TAGGER_DEADLINE));
-        let workers = Workers { extents, graph, pool, events, trash_kept, tagging, projecting, states };
+        let workers =
+            Workers { extents, graph, pool, events, trash_kept, tagging, projecting, moving, states };
         let metrics = Metrics::default();
         api.metrics.register(&metrics, api.members.clone(), api.workers.clone());
         Ok(Self { http, grpc, identity, api, membership, workers, metrics })
@@ -249,6 +254,7 @@ async fn remembered(catalog: &Catalog, shards: &GrpcShards) -> anyhow::Result<Me
     }
     members.set_rows(rows);
     members.set_groups(catalog.groups().await?);
+    members.set_moves(&catalog.moves().await?);
     Ok(members)
 }
 

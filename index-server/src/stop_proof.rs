@@ -1,8 +1,8 @@
 //! The proof that a node may stop: every group and every known-short extent counted with the node gone.
 
 use crate::{
-    catalog::{Catalog, CatalogError, PAGE_MAX, ShortExtent},
-    margin,
+    catalog::{Catalog, CatalogError, Intent, PAGE_MAX, ShortExtent},
+    margin::{self, Exceptions},
     members::{Member, Members},
 };
 use asterism_cluster::Shards;
@@ -40,14 +40,27 @@ impl StopProof<'_> {
     pub async fn judge(&self, node: NodeId, epoch: u64) -> Result<Verdict, CatalogError> {
         let Some(member) = self.members.get(node) else { return Err(CatalogError::NotFound("node")) };
         let groups = self.members.groups();
-        let short = short_extents(self.catalog).await?;
+        if member.row.intent == Intent::Draining {
+            let held = self.catalog.holdings(node).await?;
+            if held.positions + held.elsewhere > 0 {
+                return Ok(Verdict::Refused(StopRefusal {
+                    reason: format!(
+                        "{} is being drained and still holds shards: wait until it is empty, or wake it to take the drain back",
+                        member.row.name
+                    ),
+                    groups_counted: groups.len() as u32,
+                    ..StopRefusal::default()
+                }));
+            }
+        }
+        let exceptions = exceptions(self.catalog).await?;
         let answering = self.answering().await;
         let live = |other: NodeId| other != node && answering.contains(&other);
-        let margins = margin::count(&groups, &short, self.policy, live);
+        let margins = margin::count(&groups, &exceptions, self.policy, live);
         if margins.below_floor.is_empty() {
             return Ok(Verdict::Granted(StopCertificate {
                 groups_counted: groups.len() as u32,
-                short_extents_counted: short.len() as u64,
+                short_extents_counted: exceptions.short.len() as u64,
                 worst_margin: margins.worst.unwrap_or(0),
                 epoch,
             }));
@@ -91,11 +104,16 @@ impl StopProof<'_> {
     }
 }
 
-/// All extents that are known to lack shards.
+/// All that margins are counted with beside the groups.
 ///
 /// # Errors
 /// The catalog cannot be asked.
-pub async fn short_extents(catalog: &Catalog) -> Result<Vec<ShortExtent>, CatalogError> {
+pub async fn exceptions(catalog: &Catalog) -> Result<Exceptions, CatalogError> {
+    Ok(Exceptions { scattered: catalog.scattered().await?, short: short_extents(catalog).await? })
+}
+
+/// All extents that are known to lack shards.
+async fn short_extents(catalog: &Catalog) -> Result<Vec<ShortExtent>, CatalogError> {
     let mut all: Vec<ShortExtent> = Vec::new();
     loop {
         let page = catalog.short_all(all.last().map(|last| last.extent), PAGE_MAX).await?;

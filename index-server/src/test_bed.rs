@@ -84,6 +84,22 @@ impl ClusterBed {
         bed
     }
 
+    /// One more node, of which nothing is in the groups yet.
+    pub(crate) async fn join(&mut self, number: usize, zone: &str) -> NodeId {
+        let id = NodeId::from_bytes([number as u8; 16]);
+        let node = NodeRow { zone: zone.into(), ..row(id, number) };
+        self.catalog.upsert_node(&node).await.unwrap();
+        self.nodes.push(id);
+        self.members.set_rows(self.catalog.nodes().await.unwrap());
+        self.has_room(self.nodes.len() - 1, FREE_BYTES);
+        id
+    }
+
+    /// Moves until every node has its share.
+    pub(crate) async fn settle(&self) {
+        crate::workers::tests::settle(&self.extents).await;
+    }
+
     /// A user who cannot log in by password.
     pub(crate) async fn user(&self, name: &str, role: Role) -> UserName {
         self.catalog.create_user(&name.parse().unwrap(), "$argon2id$none", role).await.unwrap().name

@@ -56,9 +56,11 @@ pub enum Probe {
 
 /// All that is known of a node at one moment.
 #[derive(Clone, Copy, Debug)]
-pub struct Evidence {
+pub struct Evidence<'a> {
     /// What the operators want.
     pub intent: Intent,
+    /// Who wants it and why, a clause; empty if nobody said.
+    pub reason: &'a str,
     /// For how long the index-server has heard no heartbeat; `None` while no index-server answers.
     pub silence: Option<Duration>,
     /// The monitor's own view.
@@ -112,7 +114,7 @@ pub enum Look {
 }
 
 /// What the signs of `evidence` say, and why.
-pub fn look(evidence: &Evidence, limits: Limits) -> (Look, String) {
+pub fn look(evidence: &Evidence<'_>, limits: Limits) -> (Look, String) {
     match evidence.silence {
         None => look_alone(evidence.probe, limits),
         Some(silence) if silence < limits.suspect_after => look_at_beating(evidence.probe, limits),
@@ -181,7 +183,7 @@ fn look_at_silent(silence: Duration, probe: Probe, limits: Limits) -> (Look, Str
 }
 
 /// The node's next state.
-pub fn next(memory: &Memory, evidence: &Evidence, limits: Limits, now: Instant) -> Memory {
+pub fn next(memory: &Memory, evidence: &Evidence<'_>, limits: Limits, now: Instant) -> Memory {
     let (look, cause) = look(evidence, limits);
     let mut after = memory.clone();
     match look {
@@ -192,12 +194,17 @@ pub fn next(memory: &Memory, evidence: &Evidence, limits: Limits, now: Instant) 
     let (state, cause) = match evidence.intent {
         Intent::Stopping => (NodeState::Stopping, "it was asked to stop".into()),
         Intent::Waking => (NodeState::Waking, "it was asked to wake".into()),
-        Intent::Retired => (NodeState::Retired, "it was retired".into()),
+        Intent::Retired => (NodeState::Retired, because("it was retired", evidence.reason)),
         Intent::Asleep => asleep(&after, now),
         Intent::Draining => match standing(&after, look, now) {
-            NodeState::Online => (NodeState::Draining, "it is being drained".into()),
+            NodeState::Online => (NodeState::Draining, because("it is being drained", evidence.reason)),
             state => (state, cause),
         },
+        Intent::Up | Intent::Unspecified
+            if matches!(memory.state, NodeState::Draining | NodeState::Retired) =>
+        {
+            (standing(&after, look, now), because(&cause, evidence.reason))
+        }
         Intent::Up | Intent::Unspecified => (standing(&after, look, now), cause),
     };
     if state != memory.state {
@@ -208,6 +215,10 @@ pub fn next(memory: &Memory, evidence: &Evidence, limits: Limits, now: Instant) 
         after.put(state, &cause);
     }
     after
+}
+
+fn because(what: &str, reason: &str) -> String {
+    if reason.is_empty() { what.to_owned() } else { format!("{what}: {reason}") }
 }
 
 /// A node that is meant to sleep sleeps, unless it is plainly there again: someone switched it on by hand.

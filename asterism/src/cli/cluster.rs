@@ -57,6 +57,12 @@ pub(crate) async fn node(client: &Client, command: Command, json: bool) -> anyho
         }
         Command::Stop(act) => perform(client, "stop", &act, json).await,
         Command::Wake(act) => perform(client, "wake", &act, json).await,
+        Command::Drain(act) => perform(client, "drain", &act, json).await,
+        Command::Retire(act) => perform(client, "retire", &act, json).await,
+        Command::Weight { name, factor, dry_run } => {
+            let done = client.weigh(&name, factor, dry_run).await?;
+            output::print(json, &done, || act_text(&done))
+        }
     }
 }
 
@@ -97,6 +103,20 @@ fn act_text(act: &Act) -> String {
         if !values.is_empty() {
             text.push_str(&format!("\n{name}: {}", output::shown(&values.join(", "))));
         }
+    }
+    if let Some(plan) = act.plan.as_ref().filter(|plan| plan.places > 0) {
+        let speed = if plan.measured { "as measured" } else { "the limit" };
+        let margin = plan.worst_margin.map_or_else(|| "-".into(), |margin| margin.to_string());
+        text.push_str(&format!(
+            "\nplaces {} in {} groups, shards about {}, bytes about {}, files {}\ntime about {:.0} s at {}/s ({speed}), worst margin meanwhile {margin}",
+            plan.places,
+            plan.groups,
+            plan.shards,
+            output::bytes(plan.bytes),
+            plan.files,
+            plan.seconds,
+            output::bytes(plan.bytes_per_second),
+        ));
     }
     text
 }

@@ -6,7 +6,7 @@ use super::{
     problem::{ApiError, Problem},
     types::{ClusterBody, GraphState, GroupsBody, PageBody, Reachable, rfc3339},
 };
-use crate::{margin, stop_proof::short_extents, workers::count_queues};
+use crate::{catalog::Intent, margin, stop_proof::exceptions, workers::count_queues};
 use asterism_proto::monitor::{NodesRequest, TimelineRequest, Transition};
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -23,17 +23,18 @@ const TIMELINE_MAX: u32 = 1000;
 #[utoipa::path(get, path = "/api/v1/cluster", tag = "cluster",
     responses((status = 200, body = ClusterBody), (status = 503, body = Problem)))]
 pub(super) async fn show(State(api): State<Api>) -> Result<Json<ClusterBody>, ApiError> {
-    let (short, totals) = (short_extents(&api.catalog).await?, api.catalog.totals().await?);
+    let (exceptions, totals) = (exceptions(&api.catalog).await?, api.catalog.totals().await?);
     count_queues(&api.extents, &api.workers).await?;
     let groups = api.members.groups();
-    let margins = margin::count(&groups, &short, api.extents.policy, api.members.live());
+    let margins = margin::count(&groups, &exceptions, api.extents.policy, api.members.live());
     let (graph, monitor) = tokio::join!(graph_reachable(&api), monitor_reachable(&api));
     let members = api.members.all();
     let mut nodes = BTreeMap::new();
     for member in &members {
         *nodes.entry(api.members.state(member).as_str()).or_default() += 1;
     }
-    let said = || members.iter().filter_map(|member| member.heard.as_ref().map(|(_, said)| said));
+    let wanted = || members.iter().filter(|member| member.row.intent != Intent::Retired);
+    let said = || wanted().filter_map(|member| member.heard.as_ref().map(|(_, said)| said));
     Ok(Json(ClusterBody {
         cluster: api.extents.cluster.to_string(),
         policy: api.extents.policy.to_string(),
@@ -43,7 +44,7 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Json<ClusterBody>, Ap
             worst_margin: margins.worst,
             by_margin: margins.by_margin,
         },
-        short_extents: short.len() as u64,
+        short_extents: exceptions.short.len() as u64,
         files: totals.files,
         bytes: totals.bytes,
         // What nodes say of themselves is not ours to trust.

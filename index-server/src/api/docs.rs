@@ -1,6 +1,6 @@
 //! The API described by itself: OpenAPI from the code, and the same as a page that needs no script.
 
-use super::{cluster, content, events, files, nodes, search, session, tags, upload, users};
+use super::{cluster, content, events, files, leaving, nodes, search, session, tags, upload, users};
 use axum::{Json, response::Html};
 use std::{fmt::Write, sync::LazyLock};
 use utoipa::{
@@ -21,7 +21,7 @@ use utoipa::{
         upload::put, content::get,
         files::get, files::put, files::delete, files::list, files::mkdir, files::move_entry, files::copy, files::restore, files::trash,
         search::search, search::graph, tags::list, tags::related,
-        nodes::list, nodes::show, nodes::stop, nodes::wake,
+        nodes::list, nodes::show, nodes::stop, nodes::wake, leaving::drain, leaving::retire, leaving::weigh,
         cluster::show, cluster::timeline, events::socket,
     ),
     modifiers(&Security),

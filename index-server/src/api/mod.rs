@@ -9,6 +9,7 @@ mod docs;
 mod events;
 mod extract;
 mod files;
+mod leaving;
 mod limiter;
 mod nodes;
 mod pages;
@@ -29,8 +30,13 @@ pub(crate) use crowd::Crowd;
 pub(crate) use passwords::Passwords;
 
 use crate::{
-    catalog::Catalog, events::Events, files::Extents, graph::TagGraph, members::Members,
-    metrics::HttpMetrics, workers::WorkerState,
+    catalog::Catalog,
+    events::Events,
+    files::Extents,
+    graph::TagGraph,
+    members::Members,
+    metrics::HttpMetrics,
+    workers::{Moving, WorkerState},
 };
 use asterism_proto::monitor::monitor_client::MonitorClient;
 use axum::{
@@ -61,6 +67,9 @@ pub(crate) struct Api {
     pub(crate) crowd: Crowd,
     pub(crate) monitor: Option<MonitorClient<Channel>>,
     pub(crate) workers: Vec<WorkerState>,
+    pub(crate) moving: Moving,
+    /// One change of what is wanted of nodes at a time, shared with the service that nodes and the monitor call.
+    pub(crate) deciding: Arc<tokio::sync::Mutex<()>>,
     pub(crate) tagging: Arc<tokio::sync::Notify>,
     pub(crate) projecting: Arc<tokio::sync::Notify>,
     pub(crate) metrics: HttpMetrics,
@@ -115,6 +124,9 @@ fn routes() -> Router<Api> {
         .route("/api/v1/nodes/{name}", get(nodes::show))
         .route("/api/v1/nodes/{name}/stop", post(nodes::stop))
         .route("/api/v1/nodes/{name}/wake", post(nodes::wake))
+        .route("/api/v1/nodes/{name}/drain", post(leaving::drain))
+        .route("/api/v1/nodes/{name}/retire", post(leaving::retire))
+        .route("/api/v1/nodes/{name}/weight", put(leaving::weigh))
         .route("/api/v1/cluster", get(cluster::show))
         .route("/api/v1/timeline", get(cluster::timeline))
         .route("/api/v1/events", get(events::socket))

@@ -1,19 +1,26 @@
-//! Storage nodes: what they are, and stopping and waking them through the monitor.
+//! Storage nodes: what they are, and stopping and waking them through the monitor. Drain, retire and weight are in `leaving`.
 
 use super::{
     Api,
     auth::Caller,
     extract::{Path, Query},
     files::in_task,
+    leaving,
     problem::{ApiError, Problem},
     request_id,
     types::{Act, NodeBody, PageBody},
 };
-use crate::{catalog::Role, members::Member};
-use asterism_proto::monitor::{ActRequest, ActResponse, Verb, act_response::Outcome};
+use crate::{
+    catalog::{Intent, Role},
+    members::Member,
+};
+use asterism_proto::{
+    NodeId,
+    monitor::{ActRequest, ActResponse, Verb, act_response::Outcome},
+};
 use axum::{Json, extract::State};
 use serde::Deserialize;
-use std::time::Duration;
+use std::{collections::HashMap, time::Duration};
 use tonic::Request;
 use utoipa::IntoParams;
 
@@ -27,17 +34,18 @@ const ACT_DEADLINE: Duration = Duration::from_secs(180);
 pub(super) struct How {
     /// Only say what would happen.
     #[serde(default)]
-    dry_run: bool,
-    /// Stop although files would be at risk; admins only.
+    pub(super) dry_run: bool,
+    /// Stop although files would be at risk, or drain a node that is away or whose shards hardly fit; admins only.
     #[serde(default)]
-    force: bool,
+    pub(super) force: bool,
 }
 
 /// All storage nodes.
 #[utoipa::path(get, path = "/api/v1/nodes", tag = "nodes", responses((status = 200, body = PageBody<NodeBody>)))]
 pub(super) async fn list(State(api): State<Api>) -> Json<PageBody<NodeBody>> {
+    let factors = factors(&api).await;
     let mut nodes: Vec<NodeBody> =
-        api.members.all().iter().map(|member| NodeBody::of(&api.members, member)).collect();
+        api.members.all().iter().map(|member| NodeBody::of(&api.members, member, &factors)).collect();
     // n2 before n10.
     nodes.sort_by(|a, b| (a.name.len(), &a.name).cmp(&(b.name.len(), &b.name)));
     Json(nodes.into())
@@ -51,7 +59,13 @@ pub(super) async fn show(
     Path(name): Path<String>,
 ) -> Result<Json<NodeBody>, ApiError> {
     let member = find(&api, &name)?;
-    Ok(Json(NodeBody::of(&api.members, &member)))
+    Ok(Json(NodeBody::of(&api.members, &member, &factors(&api).await)))
+}
+
+/// The operators' factors; nothing while the database is away, for nodes are shown even then.
+async fn factors(api: &Api) -> HashMap<NodeId, f64> {
+    let shares = api.catalog.shares().await.unwrap_or_default();
+    shares.into_iter().map(|(node, share)| (node, f64::from(share.factor_permille) / 1000.0)).collect()
 }
 
 /// Put a node to sleep, if every file survives it.
@@ -66,7 +80,7 @@ pub(super) async fn stop(
     act(api, caller, &name, how, Verb::Stop).await
 }
 
-/// Wake a node.
+/// Wake a node; one that is being drained or was retired is wanted again.
 #[utoipa::path(post, path = "/api/v1/nodes/{name}/wake", tag = "nodes", params(("name" = String, Path), How),
     responses((status = 200, body = Act), (status = 404, body = Problem), (status = 409, body = Problem), (status = 503, body = Problem)))]
 pub(super) async fn wake(
@@ -75,10 +89,23 @@ pub(super) async fn wake(
     Path(name): Path<String>,
     Query(how): Query<How>,
 ) -> Result<Json<Act>, ApiError> {
-    act(api, caller, &name, how, Verb::Wake).await
+    let member = find(&api, &name)?;
+    if !matches!(member.row.intent, Intent::Draining | Intent::Retired) {
+        return act(api, caller, &name, how, Verb::Wake).await;
+    }
+    let kept = {
+        let (api, caller) = (api.clone(), caller.clone());
+        let member = member.clone();
+        in_task(async move { leaving::keep(&api, &caller, &member, how.dry_run).await }).await?
+    };
+    if how.dry_run || member.is_heard() {
+        Ok(Json(kept))
+    } else {
+        act(api, caller, &name, how, Verb::Wake).await
+    }
 }
 
-fn find(api: &Api, name: &str) -> Result<Member, ApiError> {
+pub(super) fn find(api: &Api, name: &str) -> Result<Member, ApiError> {
     name.parse().ok().and_then(|name| api.members.by_name(&name)).ok_or(ApiError::NotFound("node"))
 }
 
@@ -124,5 +151,6 @@ fn body(answer: ActResponse) -> Act {
         files_touched: answer.files_touched,
         owners: answer.owners,
         tags: answer.tags,
+        plan: None,
     }
 }

@@ -7,6 +7,7 @@ mod download;
 mod events;
 mod isolation;
 mod json;
+mod leaving;
 mod pages;
 mod paths;
 mod sessions;

@@ -3,10 +3,12 @@
 use crate::{
     catalog::{self, Entry, TagState},
     members::{Member, Members},
+    plan::Forecast,
     workers::Report,
 };
+use asterism_proto::NodeId;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use time::{OffsetDateTime, format_description::well_known::Rfc3339};
 use utoipa::ToSchema;
 
@@ -209,11 +211,13 @@ pub(super) struct NodeBody {
     pub(super) heartbeat_age_seconds: Option<f64>,
     /// Of the process, as last heard.
     pub(super) uptime_seconds: f64,
+    /// How often its capacity counts when the groups are dealt.
+    pub(super) weight: f64,
 }
 
 impl NodeBody {
     /// The node as it is now.
-    pub(super) fn of(members: &Members, member: &Member) -> Self {
+    pub(super) fn of(members: &Members, member: &Member, factors: &HashMap<NodeId, f64>) -> Self {
         let said = member.heard.as_ref().map(|(_, said)| said.clone()).unwrap_or_default();
         Self {
             name: member.row.name.to_string(),
@@ -234,14 +238,15 @@ impl NodeBody {
             resident_bytes: said.resident_bytes,
             heartbeat_age_seconds: member.age().map(|age| age.as_secs_f64()),
             uptime_seconds: said.uptime_seconds,
+            weight: factors.get(&member.row.id).copied().unwrap_or(1.0),
         }
     }
 }
 
-/// What came of a stop or a wake.
+/// What came of an act on a node.
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub(super) struct Act {
-    /// `done`, `refused`, `failed`, `dry_run` or `unchanged`.
+    /// `done`, `started`, `refused`, `failed`, `dry_run` or `unchanged`.
     pub(super) outcome: &'static str,
     /// Of the node, now.
     pub(super) state: String,
@@ -259,6 +264,48 @@ pub(super) struct Act {
     pub(super) owners: Vec<String>,
     /// Of those files, at most 10.
     pub(super) tags: Vec<String>,
+    /// What moves for it; of drain, retire, weight, and a wake that takes one of them back.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) plan: Option<PlanBody>,
+}
+
+/// What moves between nodes for an act.
+#[derive(Clone, Debug, Serialize, ToSchema)]
+pub(super) struct PlanBody {
+    /// Of which a place changes hands.
+    pub(super) groups: u64,
+    /// That change hands.
+    pub(super) places: u64,
+    /// To be brought elsewhere, about.
+    pub(super) shards: u64,
+    /// Of these shards, about.
+    pub(super) bytes: u64,
+    /// With an extent in these groups; not counted beyond 100,000.
+    pub(super) files: u64,
+    /// At this speed.
+    pub(super) seconds: f64,
+    /// Measured lately, else the limit.
+    pub(super) bytes_per_second: u64,
+    /// The speed was measured.
+    pub(super) measured: bool,
+    /// Losses that every file survives while shards are under way; none before there are groups.
+    pub(super) worst_margin: Option<i32>,
+}
+
+impl From<Forecast> for PlanBody {
+    fn from(forecast: Forecast) -> Self {
+        Self {
+            groups: forecast.groups as u64,
+            places: forecast.positions as u64,
+            shards: forecast.shards,
+            bytes: forecast.bytes,
+            files: forecast.files,
+            seconds: forecast.seconds,
+            bytes_per_second: forecast.bytes_per_second,
+            measured: forecast.measured,
+            worst_margin: forecast.worst_margin,
+        }
+    }
 }
 
 /// How the cluster is.

@@ -3,11 +3,12 @@
 use super::{
     Catalog, CatalogError, ContentId, NewExtent, Result, Tx,
     dialect::{sql, values},
+    elsewhere::{self, Marks, marks_by_extent, marks_query},
     row::{Columns, signed},
 };
-use asterism_proto::ExtentId;
+use asterism_proto::{ExtentId, NodeId};
 use sqlx::any::AnyRow;
-use std::{collections::HashMap, ops::Range};
+use std::ops::Range;
 
 /// Rows of one `INSERT` or `IN` list: far below the marks that either database allows.
 pub(super) const ROWS_PER_STATEMENT: usize = 500;
@@ -35,13 +36,15 @@ pub struct ExtentRow {
     pub cell_bytes: u32,
     /// Slots known not to hold a valid shard, in order.
     pub short_slots: Vec<u8>,
+    /// Slots that lie on another node than the group says, in order.
+    pub elsewhere: Vec<(u8, NodeId)>,
 }
 
 pub(super) const EXTENT_COLUMNS: &str =
     "x.id, x.content, x.seq, x.file_offset, x.bytes, x.group_id, x.data, x.parity, x.cell_bytes";
 
 /// Reads [`EXTENT_COLUMNS`].
-pub(super) fn extent(row: &AnyRow, short_slots: Vec<u8>) -> Result<ExtentRow> {
+pub(super) fn extent(row: &AnyRow, marks: Marks) -> Result<ExtentRow> {
     Ok(ExtentRow {
         id: extent_id(row, "id")?,
         content: row.number("content")?,
@@ -52,7 +55,8 @@ pub(super) fn extent(row: &AnyRow, short_slots: Vec<u8>) -> Result<ExtentRow> {
         data: row.number("data")?,
         parity: row.number("parity")?,
         cell_bytes: row.number("cell_bytes")?,
-        short_slots,
+        short_slots: marks.short,
+        elsewhere: marks.elsewhere,
     })
 }
 
@@ -99,16 +103,17 @@ async fn extents(tx: &mut Tx, content: ContentId, start: i64, end: i64) -> Resul
             .bind(start)
             .fetch_all(&mut **tx)
             .await?;
-    let short = sqlx::query(sql(format!(
-        "SELECT s.extent, s.slot FROM short_shards s JOIN extents x ON x.id = s.extent WHERE {condition} ORDER BY s.slot"
-    )))
-    .bind(content.0)
-    .bind(end)
-    .bind(start)
-    .fetch_all(&mut **tx)
-    .await?;
-    let mut short = slots_by_extent(&short)?;
-    rows.iter().map(|row| extent(row, short.remove(&extent_id(row, "id")?).unwrap_or_default())).collect()
+    let marks = sqlx::query(sql(marks_query("JOIN extents x ON x.id = m.extent", condition)))
+        .bind(content.0)
+        .bind(end)
+        .bind(start)
+        .bind(content.0)
+        .bind(end)
+        .bind(start)
+        .fetch_all(&mut **tx)
+        .await?;
+    let mut marks = marks_by_extent(&marks)?;
+    rows.iter().map(|row| extent(row, marks.remove(&extent_id(row, "id")?).unwrap_or_default())).collect()
 }
 
 async fn extent_by_id(tx: &mut Tx, id: ExtentId) -> Result<ExtentRow> {
@@ -117,20 +122,7 @@ async fn extent_by_id(tx: &mut Tx, id: ExtentId) -> Result<ExtentRow> {
         .fetch_optional(&mut **tx)
         .await?
         .ok_or(CatalogError::NotFound("extent"))?;
-    let short = sqlx::query("SELECT extent, slot FROM short_shards WHERE extent = ? ORDER BY slot")
-        .bind(&id.as_bytes()[..])
-        .fetch_all(&mut **tx)
-        .await?;
-    extent(&row, slots_by_extent(&short)?.remove(&id).unwrap_or_default())
-}
-
-/// Reads columns `extent, slot`.
-pub(super) fn slots_by_extent(rows: &[AnyRow]) -> Result<HashMap<ExtentId, Vec<u8>>> {
-    let mut slots: HashMap<ExtentId, Vec<u8>> = HashMap::new();
-    for row in rows {
-        slots.entry(extent_id(row, "extent")?).or_default().push(row.number("slot")?);
-    }
-    Ok(slots)
+    extent(&row, elsewhere::marks_of(tx, &[id]).await?.remove(&id).unwrap_or_default())
 }
 
 /// The extents are the file, from its first byte to its last, and every slot they name exists.
@@ -146,6 +138,7 @@ pub(super) fn check_extents(size: u64, extents: &[NewExtent]) -> Result<()> {
         if !fits
             || short.len() != extent.short_slots.len()
             || short.iter().any(|slot| u16::from(*slot) >= total)
+            || !(extent.nodes.is_empty() || extent.nodes.len() == usize::from(total))
         {
             return Err(CatalogError::invariant(format!("extent {seq} does not fit its file")));
         }
@@ -183,10 +176,11 @@ pub(super) async fn insert_extents(tx: &mut Tx, content: ContentId, extents: &[N
     }
     let short: Vec<_> =
         extents.iter().flat_map(|extent| extent.short_slots.iter().map(|slot| (extent.id, *slot))).collect();
-    insert_short(tx, &short).await
+    insert_short(tx, &short).await?;
+    elsewhere::note_places(tx, extents).await
 }
 
-async fn insert_short(tx: &mut Tx, shards: &[(ExtentId, u8)]) -> Result<()> {
+pub(super) async fn insert_short(tx: &mut Tx, shards: &[(ExtentId, u8)]) -> Result<()> {
     for some in shards.chunks(ROWS_PER_STATEMENT) {
         let mut query = sqlx::query(sql(format!(
             "INSERT INTO short_shards (extent, slot) VALUES {}",
@@ -230,6 +224,7 @@ mod tests {
                 parity: 2,
                 cell_bytes: 4096,
                 short_slots: short.to_vec(),
+                nodes: Vec::new(),
             })
             .collect();
         assert_eq!(check_extents(size, &extents).is_ok(), fits, "{size} {extents:?}");

@@ -11,7 +11,7 @@ use super::{
     search::folded,
     tree::{FILE, FOLDER, entry_by_id, folder, folder_made, share_tree},
 };
-use asterism_proto::ExtentId;
+use asterism_proto::{ExtentId, NodeId};
 use serde::{Deserialize, Serialize};
 
 /// An upload whose shards are durable on their nodes.
@@ -58,6 +58,8 @@ pub struct NewExtent {
     pub cell_bytes: u32,
     /// Slots whose shard could not be written.
     pub short_slots: Vec<u8>,
+    /// The node that each slot was written to; empty if that is as the group says.
+    pub nodes: Vec<NodeId>,
 }
 
 /// What may happen to a file that is there already.

@@ -47,23 +47,10 @@ impl Catalog {
         })
         .await
     }
-
-    /// Puts `to` in the place of `from`, once the shards of that position are there and counted.
-    ///
-    /// # Errors
-    /// [`CatalogError::Conflict`]: `from` does not stand there any more, or `to` stands in the group already.
-    pub async fn replace_member(&self, group: u32, position: u8, from: NodeId, to: NodeId) -> Result<()> {
-        self.write(move |mut tx| async move {
-            let done = replace(&mut tx, group, position, from, to).await;
-            (tx, done)
-        })
-        .await
-    }
 }
 
-/// The members as they stand now; they stay until the end of the transaction.
-pub(super) async fn members(tx: &mut Tx, group: u32) -> Result<Vec<NodeId>> {
-    let lock = tx.dialect().for_share();
+/// The members as they stand now; with `lock` they stay until the end of the transaction.
+pub(super) async fn members(tx: &mut Tx, group: u32, lock: &str) -> Result<Vec<NodeId>> {
     let rows = sqlx::query(sql(format!(
         "SELECT node FROM group_members WHERE group_id = ? ORDER BY position{lock}"
     )))
@@ -127,21 +114,4 @@ async fn groups(tx: &mut Tx) -> Result<Vec<Group>> {
         }
     }
     Ok(groups)
-}
-
-async fn replace(tx: &mut Tx, group: u32, position: u8, from: NodeId, to: NodeId) -> Result<()> {
-    let lock = tx.dialect().for_update();
-    let select = format!("SELECT node FROM group_members WHERE group_id = ? ORDER BY position{lock}");
-    let rows = sqlx::query(sql(select)).bind(i64::from(group)).fetch_all(&mut **tx).await?;
-    let members = rows.iter().map(|row| row.parsed("node")).collect::<Result<Vec<NodeId>>>()?;
-    if members.get(usize::from(position)) != Some(&from) || members.contains(&to) {
-        return Err(CatalogError::Conflict("the group has changed meanwhile"));
-    }
-    sqlx::query("UPDATE group_members SET node = ? WHERE group_id = ? AND position = ?")
-        .bind(to.to_string())
-        .bind(i64::from(group))
-        .bind(i64::from(position))
-        .execute(&mut **tx)
-        .await?;
-    Ok(())
 }

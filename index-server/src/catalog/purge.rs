@@ -3,6 +3,7 @@
 use super::{
     Catalog, ContentId, EntryId, Result, Tx, UserName,
     dialect::sql,
+    elsewhere,
     extents::extent_id,
     outbox::{self, Scope, Topic},
     page_limit, removals,
@@ -36,17 +37,11 @@ impl Catalog {
 /// Has all shards of a content removed and forgets it. No entry may point to it any more.
 pub(super) async fn drop_content(tx: &mut Tx, content: ContentId) -> Result<()> {
     let lock = tx.dialect().for_update();
-    let select = format!("SELECT id, group_id, data, parity FROM extents WHERE content = ?{lock}");
+    let select = format!("SELECT id FROM extents WHERE content = ?{lock}");
     let rows = sqlx::query(sql(select)).bind(content.0).fetch_all(&mut **tx).await?;
-    for row in &rows {
-        let id = extent_id(row, "id")?;
-        let shards = row.number::<u8>("data")?.saturating_add(row.number("parity")?);
-        removals::remove_extent(tx, id, row.number("group_id")?, shards).await?;
-        sqlx::query("DELETE FROM short_shards WHERE extent = ?")
-            .bind(&id.as_bytes()[..])
-            .execute(&mut **tx)
-            .await?;
-    }
+    let extents = rows.iter().map(|row| extent_id(row, "id")).collect::<Result<Vec<_>>>()?;
+    removals::remove_extents(tx, &extents).await?;
+    elsewhere::forget(tx, &extents).await?;
     sqlx::query("DELETE FROM extents WHERE content = ?").bind(content.0).execute(&mut **tx).await?;
     sqlx::query("DELETE FROM contents WHERE id = ?").bind(content.0).execute(&mut **tx).await?;
     Ok(())

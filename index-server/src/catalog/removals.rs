@@ -1,14 +1,16 @@
 //! Shards that committed metadata says must go, kept until their node confirmed it.
 
 use super::{
-    Catalog, Result, Tx,
+    Catalog, CatalogError, Result, Tx,
     dialect::{sql, values},
+    elsewhere::{self, Hold},
     extents::{ROWS_PER_STATEMENT, extent_id},
-    groups, now_ms, page_limit,
+    moves, now_ms, page_limit,
     row::Columns,
 };
-use asterism_cluster::placement;
 use asterism_proto::{ExtentId, NodeId};
+use sqlx::any::AnyRow;
+use std::collections::{BTreeMap, btree_map::Entry};
 
 /// One shard that must go from one node.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -46,19 +48,19 @@ impl Catalog {
         .await
     }
 
-    /// Has one shard removed that was moved away or replaced: the extent stays.
+    /// Has one shard removed from a node where it does not belong: the extent is gone, or has its shard on another node.
     ///
     /// # Errors
-    /// [`super::CatalogError::Unavailable`].
+    /// [`CatalogError::Conflict`]: it does belong there.
     pub async fn remove_shard(&self, extent: ExtentId, slot: u8, node: NodeId) -> Result<()> {
         self.write(move |mut tx| async move {
-            let done = insert(&mut tx, &[(extent, slot, node)]).await;
+            let done = remove_shard(&mut tx, extent, slot, node).await;
             (tx, done)
         })
         .await
     }
 
-    /// What `node` still has to remove, oldest first.
+    /// What `node` still has to remove, oldest first. A shard that belongs there by now, whatever was decided once, is not on the list.
     ///
     /// # Errors
     /// [`super::CatalogError::Unavailable`].
@@ -110,12 +112,35 @@ impl Catalog {
     }
 }
 
-/// Every slot of the extent at the node that has it now, by the groups as they are in this transaction.
-pub(super) async fn remove_extent(tx: &mut Tx, extent: ExtentId, group: u32, shards: u8) -> Result<()> {
-    let members = groups::members(tx, group).await?;
-    let nodes = placement::slots(extent, &members, usize::from(shards));
-    let shards: Vec<_> = (0u8..).zip(nodes).map(|(slot, node)| (extent, slot, node)).collect();
-    insert(tx, &shards).await
+/// Every slot of the extent at the node that has it now, and at the one it is being copied to, as things are in this transaction.
+pub(super) async fn remove_extents(tx: &mut Tx, extents: &[ExtentId]) -> Result<()> {
+    for some in extents.chunks(ROWS_PER_STATEMENT) {
+        let places = elsewhere::places(tx, some, Hold::Own).await?;
+        let (mut shards, mut targets) = (Vec::new(), BTreeMap::new());
+        for (extent, place) in &places {
+            if let Entry::Vacant(vacant) = targets.entry(place.group) {
+                vacant.insert(moves::targets(tx, place.group).await?);
+            }
+            let targets = &targets[&place.group];
+            for (slot, node) in (0u8..).zip(&place.nodes) {
+                shards.push((*extent, slot, *node));
+                let position = elsewhere::position(*extent, slot, place.width);
+                shards.extend(targets.get(&position).map(|target| (*extent, slot, *target)));
+            }
+        }
+        shards.sort();
+        shards.dedup();
+        insert(tx, &shards).await?;
+    }
+    Ok(())
+}
+
+async fn remove_shard(tx: &mut Tx, extent: ExtentId, slot: u8, node: NodeId) -> Result<()> {
+    let places = elsewhere::places(tx, &[extent], Hold::Shared).await?;
+    if places.get(&extent).is_some_and(|place| place.nodes.get(usize::from(slot)) == Some(&node)) {
+        return Err(CatalogError::Conflict("the shard belongs there"));
+    }
+    insert(tx, &[(extent, slot, node)]).await
 }
 
 async fn remove_abandoned(tx: &mut Tx, extents: &[AbandonedExtent]) -> Result<u64> {
@@ -137,7 +162,7 @@ async fn remove_abandoned(tx: &mut Tx, extents: &[AbandonedExtent]) -> Result<u6
     Ok(kept)
 }
 
-async fn insert(tx: &mut Tx, shards: &[(ExtentId, u8, NodeId)]) -> Result<()> {
+pub(super) async fn insert(tx: &mut Tx, shards: &[(ExtentId, u8, NodeId)]) -> Result<()> {
     let keep = tx.dialect().or_keep("extent, slot, node", "slot");
     for some in shards.chunks(ROWS_PER_STATEMENT) {
         let mut query = sqlx::query(sql(format!(
@@ -162,16 +187,21 @@ async fn pending(tx: &mut Tx, node: NodeId, limit: u32) -> Result<Vec<Removal>> 
         .bind(i64::from(page_limit(limit)))
         .fetch_all(&mut **tx)
         .await?;
-    rows.iter()
-        .map(|row| {
-            Ok(Removal {
-                id: row.number("id")?,
-                extent: extent_id(row, "extent")?,
-                slot: row.number("slot")?,
-                node,
-            })
-        })
-        .collect()
+    let removal = |row: &AnyRow| {
+        let (extent, slot) = (extent_id(row, "extent")?, row.number("slot")?);
+        Ok(Removal { id: row.number("id")?, extent, slot, node })
+    };
+    let mut removals = rows.iter().map(removal).collect::<Result<Vec<Removal>>>()?;
+    let extents: Vec<ExtentId> = removals.iter().map(|removal| removal.extent).collect();
+    let places = elsewhere::places(tx, &extents, Hold::Nothing).await?;
+    removals.retain(|removal| {
+        let holder = places.get(&removal.extent).and_then(|place| place.nodes.get(usize::from(removal.slot)));
+        if holder == Some(&node) {
+            tracing::error!(extent = %removal.extent, slot = removal.slot, %node, "a shard that belongs there is on the list of removals; it stays");
+        }
+        holder != Some(&node)
+    });
+    Ok(removals)
 }
 
 async fn confirm(tx: &mut Tx, ids: &[i64]) -> Result<()> {

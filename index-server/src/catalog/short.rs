@@ -2,13 +2,13 @@
 
 use super::{
     Catalog, ExtentRow, Result, Tx,
-    dialect::{sql, values},
-    extents::{EXTENT_COLUMNS, extent, extent_id, slots_by_extent},
+    dialect::sql,
+    elsewhere::{holder, marks_of},
+    extents::{EXTENT_COLUMNS, extent, extent_id},
     page_limit,
     row::Columns,
 };
-use asterism_proto::ExtentId;
-use sqlx::any::AnyRow;
+use asterism_proto::{ExtentId, NodeId};
 
 /// Where a piece of the work list ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,6 +30,8 @@ pub struct ShortExtent {
     pub parity: u8,
     /// Slots known not to hold a valid shard, in order; never empty.
     pub slots: Vec<u8>,
+    /// Slots that lie on another node than the group says, in order.
+    pub elsewhere: Vec<(u8, NodeId)>,
 }
 
 impl Catalog {
@@ -76,27 +78,28 @@ impl Catalog {
         .await
     }
 
-    /// The slot does not hold a valid shard. An extent that is gone is none of our business any more; gives whether it is there.
+    /// `node` does not hold a valid shard of the slot. An extent that is gone, and a shard that lies on another node by now, are none
+    /// of our business any more; gives whether it was noted.
     ///
     /// # Errors
     /// [`super::CatalogError::Unavailable`].
-    pub async fn mark_short(&self, extent: ExtentId, slot: u8) -> Result<bool> {
+    pub async fn mark_short(&self, extent: ExtentId, slot: u8, node: NodeId) -> Result<bool> {
         self.write(move |mut tx| async move {
-            let marked = mark(&mut tx, extent, slot).await;
+            let marked = mark(&mut tx, extent, slot, node).await;
             (tx, marked)
         })
         .await
     }
 
-    /// The slot holds a valid shard: read back and counted.
+    /// `node` holds a valid shard of the slot: read back and counted. False if the slot is not the node's, or the extent is gone: then
+    /// nothing has changed, and what the node holds is to be removed.
     ///
     /// # Errors
     /// [`super::CatalogError::Unavailable`].
-    pub async fn clear_short(&self, extent: ExtentId, slot: u8) -> Result<()> {
+    pub async fn clear_short(&self, extent: ExtentId, slot: u8, node: NodeId) -> Result<bool> {
         self.write(move |mut tx| async move {
-            let delete = sqlx::query("DELETE FROM short_shards WHERE extent = ? AND slot = ?");
-            let done = delete.bind(&extent.as_bytes()[..]).bind(i64::from(slot)).execute(&mut *tx).await;
-            (tx, done.map(drop).map_err(Into::into))
+            let cleared = clear(&mut tx, extent, slot, node).await;
+            (tx, cleared)
         })
         .await
     }
@@ -121,12 +124,12 @@ async fn worst(
     .fetch_all(&mut **tx)
     .await?;
     let ids = rows.iter().map(|row| extent_id(row, "id")).collect::<Result<Vec<_>>>()?;
-    let mut slots = slots_by_extent(&slots_of(tx, &ids).await?)?;
+    let mut marks = marks_of(tx, &ids).await?;
     rows.iter()
         .zip(ids)
         .map(|(row, id)| {
             let position = ShortPosition { spare: row.number("spare")?, since: row.number("since")? };
-            Ok((position, extent(row, slots.remove(&id).unwrap_or_default())?))
+            Ok((position, extent(row, marks.remove(&id).unwrap_or_default())?))
         })
         .collect()
 }
@@ -143,43 +146,35 @@ async fn all(tx: &mut Tx, after: Option<ExtentId>, limit: u32) -> Result<Vec<Sho
     .fetch_all(&mut **tx)
     .await?;
     let ids = rows.iter().map(|row| extent_id(row, "id")).collect::<Result<Vec<_>>>()?;
-    let mut slots = slots_by_extent(&slots_of(tx, &ids).await?)?;
+    let mut marks = marks_of(tx, &ids).await?;
     rows.iter()
         .zip(ids)
         .map(|(row, extent)| {
             let (group, data, parity) = (row.number("group_id")?, row.number("data")?, row.number("parity")?);
-            Ok(ShortExtent { extent, group, data, parity, slots: slots.remove(&extent).unwrap_or_default() })
+            let marks = marks.remove(&extent).unwrap_or_default();
+            Ok(ShortExtent { extent, group, data, parity, slots: marks.short, elsewhere: marks.elsewhere })
         })
         .collect()
 }
 
-/// At most [`super::PAGE_MAX`] extents at a time.
-async fn slots_of(tx: &mut Tx, extents: &[ExtentId]) -> Result<Vec<AnyRow>> {
-    if extents.is_empty() {
-        return Ok(Vec::new());
-    }
-    let list = values(extents.len(), 1);
-    let mut query = sqlx::query(sql(format!(
-        "SELECT extent, slot FROM short_shards WHERE extent IN {list} ORDER BY slot"
-    )));
-    for extent in extents {
-        query = query.bind(&extent.as_bytes()[..]);
-    }
-    Ok(query.fetch_all(&mut **tx).await?)
-}
-
-async fn mark(tx: &mut Tx, extent: ExtentId, slot: u8) -> Result<bool> {
-    let lock = tx.dialect().for_share();
-    let row = sqlx::query(sql(format!("SELECT data, parity FROM extents WHERE id = ?{lock}")))
-        .bind(&extent.as_bytes()[..])
-        .fetch_optional(&mut **tx)
-        .await?;
-    let Some(row) = row else { return Ok(false) };
-    if i64::from(slot) >= row.number::<i64>("data")? + row.number::<i64>("parity")? {
-        return Err(super::CatalogError::invariant("an extent has no such slot"));
+async fn mark(tx: &mut Tx, extent: ExtentId, slot: u8, node: NodeId) -> Result<bool> {
+    if holder(tx, extent, slot).await? != Some(node) {
+        return Ok(false);
     }
     let keep = tx.dialect().or_keep("extent, slot", "slot");
     sqlx::query(sql(format!("INSERT INTO short_shards (extent, slot) VALUES (?, ?){keep}")))
+        .bind(&extent.as_bytes()[..])
+        .bind(i64::from(slot))
+        .execute(&mut **tx)
+        .await?;
+    Ok(true)
+}
+
+async fn clear(tx: &mut Tx, extent: ExtentId, slot: u8, node: NodeId) -> Result<bool> {
+    if holder(tx, extent, slot).await? != Some(node) {
+        return Ok(false);
+    }
+    sqlx::query("DELETE FROM short_shards WHERE extent = ? AND slot = ?")
         .bind(&extent.as_bytes()[..])
         .bind(i64::from(slot))
         .execute(&mut **tx)

@@ -3,7 +3,8 @@
 use super::{
     Catalog, EntryId, ExtentRow, Result,
     dialect::sql,
-    extents::{EXTENT_COLUMNS, extent, extent_id, slots_by_extent},
+    elsewhere::{marks_by_extent, marks_query},
+    extents::{EXTENT_COLUMNS, extent, extent_id},
     page_limit,
     row::Columns,
     transaction::Tx,
@@ -56,12 +57,13 @@ async fn extents(tx: &mut Tx, after: Option<ExtentId>, limit: u32) -> Result<Vec
     .await?;
     let Some(last) = rows.last() else { return Ok(Vec::new()) };
     let last = extent_id(last, "id")?;
-    let short =
-        sqlx::query("SELECT extent, slot FROM short_shards WHERE extent > ? AND extent <= ? ORDER BY slot")
-            .bind(after)
-            .bind(&last.as_bytes()[..])
-            .fetch_all(&mut **tx)
-            .await?;
-    let mut short = slots_by_extent(&short)?;
-    rows.iter().map(|row| extent(row, short.remove(&extent_id(row, "id")?).unwrap_or_default())).collect()
+    let marks = sqlx::query(sql(marks_query("", "m.extent > ? AND m.extent <= ?")))
+        .bind(after)
+        .bind(&last.as_bytes()[..])
+        .bind(after)
+        .bind(&last.as_bytes()[..])
+        .fetch_all(&mut **tx)
+        .await?;
+    let mut marks = marks_by_extent(&marks)?;
+    rows.iter().map(|row| extent(row, marks.remove(&extent_id(row, "id")?).unwrap_or_default())).collect()
 }

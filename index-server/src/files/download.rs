@@ -119,7 +119,8 @@ impl Pump {
         row: &ExtentRow,
         range: &Range<u64>,
     ) -> Result<Result<(), Gone>, DownloadError> {
-        let extent = self.extents.extent(row).ok_or(DownloadError::Metadata)?;
+        let mut row = row.clone();
+        let mut extent = self.extents.extent(&row).ok_or(DownloadError::Metadata)?;
         let within =
             range.start.saturating_sub(row.file_offset)..(range.end - row.file_offset).min(row.bytes);
         let mut at = within.start;
@@ -130,13 +131,26 @@ impl Pump {
             let reader = Reader::new(shards, extent.clone(), row.bytes, rest.clone(), order, hedge)?;
             match self.pieces(reader, &extent, &mut at).await {
                 // Nodes cut off a reader that pauses, as a slow client makes us do, and nodes restart: what was read once can
-                // probably be read on.
-                Err(error) if at > rest.start => {
-                    tracing::info!(extent = %extent.id, at, %error, "read is begun again")
+                // probably be read on. Or the shards have been moved since the row was read.
+                Err(DownloadError::Read(error)) => {
+                    let moved = self.look_again(&mut row, &mut extent).await;
+                    if at == rest.start && !moved {
+                        return Err(error.into());
+                    }
+                    tracing::info!(extent = %extent.id, at, moved, %error, "read is begun again");
                 }
                 ended => return ended,
             }
         }
+    }
+
+    /// Whether the shards lie on other nodes by now; then `extent` names them.
+    async fn look_again(&self, row: &mut ExtentRow, extent: &mut Extent) -> bool {
+        let Ok(now) = self.extents.catalog.extent(row.id).await else { return false };
+        let Some(found) = self.extents.extent(&now) else { return false };
+        let moved = found.nodes != extent.nodes;
+        (*row, *extent) = (now, found);
+        moved
     }
 
     /// Passes on what `reader` reads; `at` is how far it came.

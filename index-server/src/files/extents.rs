@@ -40,7 +40,10 @@ impl Extents {
     pub fn extent(&self, row: &ExtentRow) -> Option<Extent> {
         let policy = Policy::new(usize::from(row.data), usize::from(row.parity))?;
         let members = self.members.group(row.group)?;
-        let nodes = placement::slots(row.id, &members, policy.total());
+        let mut nodes = placement::slots(row.id, &members, policy.total());
+        for (slot, node) in &row.elsewhere {
+            *nodes.get_mut(usize::from(*slot))? = *node;
+        }
         (nodes.len() == policy.total()).then_some(Extent {
             cluster: self.cluster,
             id: row.id,
@@ -75,11 +78,12 @@ impl Extents {
             if !matches!(error.kind, ShardErrorKind::NotFound | ShardErrorKind::Corrupt) {
                 continue;
             }
-            match self.catalog.mark_short(extent.id, slot as u8).await {
-                Ok(_) => {
+            match self.catalog.mark_short(extent.id, slot as u8, extent.nodes[slot]).await {
+                Ok(true) => {
                     failpoint::hit("read.fault_noted");
                     self.repair.notify_one();
                 }
+                Ok(false) => {} // Deleted or moved while it was being read.
                 Err(error) => {
                     tracing::warn!(%error, "a bad shard could not be noted; the next read or scrub will")
                 }

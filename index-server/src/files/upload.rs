@@ -229,6 +229,7 @@ impl<'a> Upload<'a> {
                 parity: placed.policy.parity() as u8,
                 cell_bytes: placed.cell_bytes as u32,
                 short_slots: written.missing.iter().map(|(slot, _)| *slot).collect(),
+                nodes: placed.nodes.clone(),
             }
         });
         Ok(extents.collect())

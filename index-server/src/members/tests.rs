@@ -122,3 +122,56 @@ fn new_rows_do_not_silence_those_that_were_heard() {
     members.set_rows(vec![row(2)]);
     assert!(members.get(node(1)).is_none());
 }
+
+/// The nodes chosen for an extent, by number.
+fn chosen(members: &Members, floor: usize) -> Vec<u8> {
+    let group = members.choose_group(floor, MIB, draw()).unwrap();
+    group.members.iter().map(|node| node.as_bytes()[0]).collect()
+}
+
+#[test]
+fn a_spare_stands_in_for_who_is_missing() {
+    let room = [ROOMY, None, ROOMY, Some(MIB / 2), ROOMY, ROOMY];
+    let spared = members(&room, &[&[1, 2, 3, 4]]);
+    let mut nodes = chosen(&spared, 3);
+    assert_eq!([nodes[0], nodes[2]], [1, 3], "who is there keeps its place");
+    nodes.sort_unstable();
+    assert_eq!(nodes, [1, 3, 5, 6]);
+    let one = members(&room[..5], &[&[1, 2, 3, 4]]);
+    assert_eq!(chosen(&one, 3), [1, 5, 3, 4], "the last one is written short");
+    assert_eq!(one.choose_group(4, MIB, draw()).unwrap_err().reachable, 3);
+}
+
+#[test]
+fn a_whole_group_needs_no_spare() {
+    let members = members(&[ROOMY, None, ROOMY, ROOMY, ROOMY], &[&[1, 2], &[3, 4]]);
+    assert_eq!(chosen(&members, 1), [3, 4]);
+}
+
+#[test]
+fn a_spare_comes_from_another_zone_if_it_can() {
+    let members = members(&[ROOMY, None, ROOMY, ROOMY, ROOMY], &[&[1, 2, 3]]);
+    let zones = ["a", "b", "c", "a", "d"];
+    let rows = (1..=5).map(|number| NodeRow { zone: zones[usize::from(number) - 1].into(), ..row(number) });
+    members.set_rows(rows.collect());
+    assert_eq!(chosen(&members, 2), [1, 5, 3]);
+    assert_eq!(members.spare_for(&[node(1), node(2), node(3)], MIB), Some(node(5)));
+    assert_eq!(members.spare_for(&[node(1), node(3), node(5)], MIB), Some(node(4)));
+    assert_eq!(members.spare_for(&[node(1), node(3), node(4), node(5)], MIB), None, "none is left");
+    assert_eq!(members.spare_for(&[node(1)], 2000 * MIB), None, "none has room");
+}
+
+#[test]
+fn a_position_on_its_way_is_written_where_it_goes() {
+    let members = members(&[ROOMY, ROOMY, ROOMY, None], &[&[1, 2]]);
+    let move_to = |to: u8| MoveRow { group: 0, position: 1, to: node(to) };
+    members.set_moves(&[move_to(3)]);
+    assert_eq!(chosen(&members, 2), [1, 3]);
+    members.set_moves(&[move_to(4)]);
+    assert_eq!(chosen(&members, 2), [1, 2], "it is not there yet");
+    members.set_moves(&[move_to(3)]);
+    members.set_intent(node(2), Intent::Draining);
+    assert_eq!(chosen(&members, 2), [1, 3]);
+    members.set_moves(&[]);
+    assert_eq!(chosen(&members, 2), [1, 3], "and a spare serves as well");
+}

@@ -254,15 +254,15 @@ async fn what_is_short_already_counts() {
     bed.cluster.user("ada", Role::Editor).await;
     bed.cluster.store("ada", "/a", noise(100_000, 2)).await;
     let extent = bed.cluster.extents_of("ada", "/a").await.remove(0);
-    bed.cluster.catalog.mark_short(extent.id, 0).await.unwrap();
+    bed.cluster.catalog.mark_short(extent.id, 0, extent.nodes[0]).await.unwrap();
     let holder = |slot: usize| extent.nodes[slot].as_bytes()[0];
     assert!(matches!(bed.stop(holder(0), true).await, Verdict::Granted(_)), "its shard is missing anyway");
     let Verdict::Refused(refusal) = bed.stop(holder(1), true).await else {
         panic!("one shard is missing already")
     };
     assert_eq!((refusal.groups_below_floor, refusal.worst_margin, refusal.files_touched > 0), (1, 0, true));
-    bed.cluster.catalog.mark_short(extent.id, 2).await.unwrap();
-    bed.cluster.catalog.mark_short(extent.id, 3).await.unwrap();
+    bed.cluster.catalog.mark_short(extent.id, 2, extent.nodes[2]).await.unwrap();
+    bed.cluster.catalog.mark_short(extent.id, 3, extent.nodes[3]).await.unwrap();
     let Verdict::Refused(refusal) = bed.stop(holder(1), true).await else { panic!("it is unreadable") };
     assert!(refusal.reason.contains("unreadable"), "{}", refusal.reason);
 }
@@ -279,4 +279,26 @@ async fn the_monitor_sees_all_nodes_and_margins() {
     let asleep = answer.nodes.iter().find(|node| node.name == "n3").unwrap();
     assert_eq!(asleep.intent(), index::Intent::Asleep);
     assert_eq!(answer.groups.unwrap().by_margin.into_iter().collect::<Vec<_>>(), [(1, 16)]);
+}
+
+#[tokio::test]
+async fn a_node_that_is_being_drained_is_not_stopped_before_it_is_empty() {
+    let mut bed = start().await;
+    bed.cluster.join(7, "z1").await;
+    bed.set_intent(1, index::Intent::Draining).await;
+    let Verdict::Refused(refusal) = bed.stop(1, false).await else { panic!("it holds everything yet") };
+    assert!(refusal.reason.contains("being drained"), "{}", refusal.reason);
+    bed.cluster.settle().await;
+    assert!(matches!(bed.stop(1, true).await, Verdict::Granted(_)));
+}
+
+#[tokio::test]
+async fn a_retired_node_stays_retired_whether_it_runs_or_not() {
+    let mut bed = start().await;
+    let node = bed.cluster.join(7, "z1").await;
+    bed.set_intent(7, index::Intent::Retired).await;
+    for intent in [index::Intent::Stopping, index::Intent::Asleep, index::Intent::Waking, index::Intent::Up] {
+        bed.set_intent(7, intent).await;
+        assert_eq!(bed.cluster.members.get(node).unwrap().row.intent, Intent::Retired);
+    }
 }

@@ -91,7 +91,7 @@ impl Census {
         let mut marked = 0;
         for (key, verdict) in keys.iter().zip(found) {
             if matches!(verdict, Verified::Absent | Verified::Corrupt) {
-                marked += u64::from(self.extents.catalog.mark_short(key.extent, key.slot).await?);
+                marked += u64::from(self.extents.catalog.mark_short(key.extent, key.slot, node).await?);
                 failpoint::hit("census.marked");
             }
         }

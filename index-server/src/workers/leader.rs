@@ -1,16 +1,23 @@
 //! One index-server at a time does the background work: the holder of a lease whose epoch storage nodes check too.
 
 use super::{
-    LOOK_EVERY, census::Census, deletion::Deletion, graph::Projection, repair::Repair, state::WorkerState,
-    tagging::Tagging, trash::Trash,
+    LOOK_EVERY,
+    census::Census,
+    deletion::Deletion,
+    graph::Projection,
+    moves::{Moves, Moving},
+    repair::Repair,
+    state::WorkerState,
+    tagging::Tagging,
+    trash::Trash,
 };
 use crate::{
     catalog::{Catalog, CatalogError, Dialect, Lease, Topic},
     events::{Event, Events},
     files::Extents,
     graph::TagGraph,
-    margin,
-    stop_proof::short_extents,
+    margin, plan,
+    stop_proof::exceptions,
 };
 use asterism_service::{Backoff, failpoint};
 use asterism_tagger::Pool;
@@ -34,6 +41,7 @@ const TAGGING: &str = "tagging";
 const GRAPH: &str = "graph";
 const DELETION: &str = "deletion";
 const TRASH: &str = "trash";
+const MOVES: &str = "moves";
 /// A holder shows life this often.
 const BEAT: Duration = Duration::from_secs(2);
 /// A lease whose beat has not changed for this long may be taken.
@@ -59,14 +67,16 @@ pub struct Workers {
     pub tagging: Arc<Notify>,
     /// Told when something is to be projected.
     pub projecting: Arc<Notify>,
-    /// Repair, census, tagging, graph, deletion and trash, in the order of [`Workers::states`].
-    pub states: [WorkerState; 6],
+    /// How fast shards are moved, and who is told to look.
+    pub moving: Moving,
+    /// Repair, census, tagging, graph, deletion, trash and moves, in the order of [`Workers::states`].
+    pub states: [WorkerState; 7],
 }
 
 impl Workers {
     /// The workers' states before they run.
-    pub fn states() -> [WorkerState; 6] {
-        [REPAIR, CENSUS, TAGGING, GRAPH, DELETION, TRASH].map(WorkerState::new)
+    pub fn states() -> [WorkerState; 7] {
+        [REPAIR, CENSUS, TAGGING, GRAPH, DELETION, TRASH, MOVES].map(WorkerState::new)
     }
 
     /// Waits for the lease, works while it is held, and so on until `stop`.
@@ -121,7 +131,7 @@ impl Workers {
     fn start(&self, lease: &Lease, tracker: &TaskTracker, stop: &CancellationToken) {
         let extents = Extents { catalog: self.extents.catalog.fenced(lease), ..self.extents.clone() };
         let catalog = extents.catalog.clone();
-        let [repair, census, tagging, graph, deletion, trash] = self.states.clone();
+        let [repair, census, tagging, graph, deletion, trash, moves] = self.states.clone();
         let woken = Arc::clone(&extents.repair);
         let worker = Repair { extents: extents.clone(), state: repair.clone() };
         tracker.spawn(repeat(repair, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
@@ -133,6 +143,10 @@ impl Workers {
         tracker.spawn(repeat(deletion, Arc::default(), LOOK_EVERY, stop.clone(), async move || {
             worker.pass().await
         }));
+        let (moving, patience) = (self.moving.clone(), plan::PATIENCE);
+        let woken = Arc::clone(&moving.wake);
+        let worker = Moves { extents: extents.clone(), state: moves.clone(), moving, patience };
+        tracker.spawn(repeat(moves, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
         let worker = Trash { catalog: catalog.clone(), kept: self.trash_kept, state: trash.clone() };
         tracker.spawn(repeat(trash, Arc::default(), TRASH_EVERY, stop.clone(), async move || {
             worker.pass().await
@@ -241,6 +255,7 @@ pub async fn count_queues(extents: &Extents, states: &[WorkerState]) -> Result<(
             TAGGING => catalog.outbox_count(Topic::Tag).await?.0,
             GRAPH => catalog.outbox_count(Topic::Graph).await?.0,
             DELETION => catalog.removal_count().await?,
+            MOVES => catalog.moves_left().await?,
             _ => continue,
         };
         state.set_queue(queue);
@@ -249,7 +264,7 @@ pub async fn count_queues(extents: &Extents, states: &[WorkerState]) -> Result<(
 }
 
 /// Measures rates, and tells the page when nodes or margins changed.
-async fn measure(extents: Extents, events: Events, states: [WorkerState; 6], stop: CancellationToken) {
+async fn measure(extents: Extents, events: Events, states: [WorkerState; 7], stop: CancellationToken) {
     let mut tick = interval(MEASURE);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut nodes = BTreeMap::new();
@@ -277,10 +292,10 @@ async fn measure(extents: Extents, events: Events, states: [WorkerState; 6], sto
             extents.epoch.fetch_max(epoch, Ordering::Relaxed);
         }
         // A database that is away is told by everything else.
-        if let Ok(short) = short_extents(&extents.catalog).await {
+        if let Ok(exceptions) = exceptions(&extents.catalog).await {
             let groups = extents.members.groups();
-            let worst = margin::count(&groups, &short, extents.policy, extents.members.live()).worst;
-            let now = (worst, short.len() as u64);
+            let worst = margin::count(&groups, &exceptions, extents.policy, extents.members.live()).worst;
+            let now = (worst, exceptions.short.len() as u64);
             if margins.replace(now).is_some_and(|before| before != now) {
                 events.publish_to_all(Event::GroupsChanged { worst_margin: now.0, short_extents: now.1 });
             }

@@ -4,6 +4,7 @@ mod census;
 mod deletion;
 mod graph;
 mod leader;
+mod moves;
 mod repair;
 mod state;
 mod tagging;
@@ -13,6 +14,7 @@ mod trash;
 
 pub(crate) use leader::LEASE;
 pub use leader::{Workers, count_queues};
+pub use moves::Moving;
 pub use state::{Report, WorkerState};
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

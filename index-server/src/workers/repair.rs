@@ -2,7 +2,7 @@
 //! shard back from its disk.
 
 use crate::{
-    catalog::{AbandonedExtent, CatalogError, ExtentRow},
+    catalog::{CatalogError, ExtentRow},
     files::Extents,
     workers::WorkerState,
 };
@@ -90,11 +90,14 @@ impl Repair {
         repaired
     }
 
-    /// The shard is there. If its file went meanwhile, it goes too: its removal may have been confirmed before it came.
+    /// The shard is there. If its file went meanwhile, or its place did, it goes too: its removal may have been confirmed before
+    /// it came.
     pub(super) async fn count(&self, extent: &Extent, slot: u8) -> Result<(), CatalogError> {
-        self.extents.catalog.clear_short(extent.id, slot).await?;
+        let (catalog, node) = (&self.extents.catalog, extent.nodes[usize::from(slot)]);
+        if !catalog.clear_short(extent.id, slot, node).await? {
+            catalog.remove_shard(extent.id, slot, node).await?;
+        }
         failpoint::hit("repair.cleared");
-        let shards = vec![(slot, extent.nodes[usize::from(slot)])];
-        self.extents.catalog.remove_abandoned(&[AbandonedExtent { id: extent.id, shards }]).await.map(drop)
+        Ok(())
     }
 }

@@ -1,6 +1,13 @@
 //! The background work, one pass at a time.
 
-use super::{WorkerState, deletion::Deletion, graph::Projection, repair::Repair, tagging::Tagging};
+use super::{
+    WorkerState,
+    deletion::Deletion,
+    graph::Projection,
+    moves::{Moves, Moving},
+    repair::Repair,
+    tagging::Tagging,
+};
 use crate::{
     catalog::{Catalog, NewExtent, Role, TagState, Topic},
     events::{Event, Events},
@@ -16,6 +23,17 @@ use std::{sync::Arc, time::Duration};
 /// Shards that must go go, as far as their nodes are there.
 pub(crate) async fn delete(extents: &Extents) {
     let worker = Deletion { extents: extents.clone(), state: WorkerState::new("deletion") };
+    while worker.pass().await.unwrap() {}
+}
+
+/// Everything is moved that should be, as far as its nodes are there.
+pub(crate) async fn settle(extents: &Extents) {
+    let worker = Moves {
+        extents: extents.clone(),
+        state: WorkerState::new("moves"),
+        moving: Moving::new(1 << 40),
+        patience: Duration::ZERO,
+    };
     while worker.pass().await.unwrap() {}
 }
 
@@ -67,7 +85,7 @@ async fn a_damaged_shard_is_replaced_by_a_good_one() {
     let extent = extent_of(&bed, "/f").await;
     for slot in [2, 5] {
         assert!(bed.shards.flip(extent.nodes[slot], extent.key(slot), 0, 9));
-        assert!(bed.catalog.mark_short(extent.id, slot as u8).await.unwrap());
+        assert!(bed.catalog.mark_short(extent.id, slot as u8, extent.nodes[slot]).await.unwrap());
     }
     assert_eq!(bed.shards.census(&extent), 4);
     assert!(repair(&bed).pass().await.unwrap());
@@ -81,7 +99,7 @@ async fn nothing_is_rebuilt_from_too_little() {
     let extent = extent_of(&bed, "/f").await;
     for slot in 0..3 {
         assert!(bed.shards.flip(extent.nodes[slot], extent.key(slot), 0, 9));
-        assert!(bed.catalog.mark_short(extent.id, slot as u8).await.unwrap());
+        assert!(bed.catalog.mark_short(extent.id, slot as u8, extent.nodes[slot]).await.unwrap());
     }
     let before = bed.shard_count();
     assert!(!repair(&bed).pass().await.unwrap());
@@ -97,7 +115,7 @@ async fn a_node_that_refuses_keeps_its_shard_on_the_list() {
     let bed = with_ada().await;
     bed.store("ada", "/f", noise(100_000, 5)).await;
     let extent = extent_of(&bed, "/f").await;
-    bed.catalog.mark_short(extent.id, 0).await.unwrap();
+    bed.catalog.mark_short(extent.id, 0, extent.nodes[0]).await.unwrap();
     bed.shards.set_fault(extent.nodes[0], Fault::Full);
     let worker = repair(&bed);
     assert!(!worker.pass().await.unwrap());
@@ -117,7 +135,18 @@ async fn store_hopeless(bed: &ClusterBed, node: usize, count: u32) {
             placement::slots(id, &members, 6).iter().position(|member| *member == bed.nodes[node]).unwrap();
         let short_slots = vec![slot as u8];
         let (file_offset, cell_bytes) = (u64::from(seq), 262_144);
-        NewExtent { id, seq, file_offset, bytes: 1, group: 0, data: 4, parity: 2, cell_bytes, short_slots }
+        NewExtent {
+            id,
+            seq,
+            file_offset,
+            bytes: 1,
+            group: 0,
+            data: 4,
+            parity: 2,
+            cell_bytes,
+            short_slots,
+            nodes: Vec::new(),
+        }
     });
     bed.commit("ada", "/hopeless", u64::from(count), [0; 32], extents.collect()).await;
 }
@@ -130,11 +159,9 @@ async fn what_cannot_be_repaired_stands_in_nobodys_way() {
     bed.store("ada", "/f", noise(100_000, 6)).await;
     let extent = extent_of(&bed, "/f").await;
     let slot = extent.nodes.iter().position(|node| *node == bed.nodes[1]).unwrap();
-    bed.catalog
-        .clear_short(extent.id, (0..6).find(|slot| extent.nodes[*slot] == bed.nodes[0]).unwrap() as u8)
-        .await
-        .unwrap();
-    bed.catalog.mark_short(extent.id, slot as u8).await.unwrap();
+    let lost = extent.nodes.iter().position(|node| *node == bed.nodes[0]).unwrap() as u8;
+    assert!(bed.catalog.clear_short(extent.id, lost, bed.nodes[0]).await.unwrap());
+    bed.catalog.mark_short(extent.id, slot as u8, extent.nodes[slot]).await.unwrap();
     assert!(repair(&bed).pass().await.unwrap());
     assert_eq!(bed.catalog.short_count().await.unwrap(), 600);
 }

@@ -12,6 +12,7 @@ use asterism_proto::{
 use std::time::{Duration, Instant};
 
 const ZONE_CHARS_MAX: usize = 63;
+const REASON_CHARS_MAX: usize = 200;
 
 /// What a node's last heartbeat measured.
 pub type Measured = HeartbeatRequest;
@@ -26,6 +27,8 @@ pub(super) struct Node {
     pub(super) metrics_address: Option<String>,
     pub(super) zone: String,
     pub(super) intent: Intent,
+    /// Who wants that and why, if somebody said.
+    reason: String,
     intent_since: Instant,
     heartbeat: Heartbeat,
     pub(super) measured: Option<Measured>,
@@ -53,6 +56,7 @@ impl Node {
             metrics_address: None,
             zone: String::new(),
             intent: Intent::Unspecified,
+            reason: String::new(),
             intent_since: now,
             heartbeat: Heartbeat { silent_since: now, heard: false },
             measured: None,
@@ -71,6 +75,7 @@ impl Node {
         self.measured.clone_from(&view.measured);
         if self.intent_since < asked || self.intent == Intent::Unspecified {
             self.intent = view.intent();
+            self.reason = one_line(&view.intent_reason, REASON_CHARS_MAX);
         }
         let age = view.heartbeat_age_seconds.and_then(|age| Duration::try_from_secs_f64(age).ok());
         match age {
@@ -87,6 +92,7 @@ impl Node {
 
     pub(super) fn set_intent(&mut self, intent: Intent, now: Instant) {
         (self.intent, self.intent_since) = (intent, now);
+        self.reason.clear();
     }
 
     pub(super) fn silence(&self, now: Instant) -> Duration {
@@ -98,9 +104,9 @@ impl Node {
         self.heartbeat.heard.then(|| self.silence(now))
     }
 
-    pub(super) fn evidence(&self, blind: bool, now: Instant) -> Evidence {
+    pub(super) fn evidence(&self, blind: bool, now: Instant) -> Evidence<'_> {
         let silence = (!blind).then(|| self.silence(now));
-        Evidence { intent: self.intent, silence, probe: self.probe.standing_at(now) }
+        Evidence { intent: self.intent, reason: &self.reason, silence, probe: self.probe.standing_at(now) }
     }
 
     pub(super) fn judge(&mut self, blind: bool, limits: Limits, now: Instant) {

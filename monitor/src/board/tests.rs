@@ -17,6 +17,7 @@ fn wire(number: u8, age: Option<f64>, intent: Intent) -> WireNode {
         metrics_address: format!("127.0.0.1:{}", 8600 + u16::from(number)),
         zone: "z".into(),
         intent: intent.into(),
+        intent_reason: String::new(),
         heartbeat_age_seconds: age,
         measured: None,
     }

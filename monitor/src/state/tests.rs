@@ -19,7 +19,8 @@ fn run(from: NodeState, intent: Intent, seen: &[Seen]) -> (Memory, Vec<NodeState
     let mut memory = Memory::new(from, "before");
     let mut states = vec![from];
     for (second, Seen(silence, probe)) in seen.iter().enumerate() {
-        let evidence = Evidence { intent, silence: silence.map(Duration::from_secs_f64), probe: *probe };
+        let evidence =
+            Evidence { intent, reason: "", silence: silence.map(Duration::from_secs_f64), probe: *probe };
         memory = next(&memory, &evidence, LIMITS, start + Duration::from_secs(second as u64));
         if states.last() != Some(&memory.state) {
             states.push(memory.state);
@@ -136,6 +137,27 @@ fn a_draining_node_can_die_like_any_other() {
     check(Online, Intent::Draining, &[WELL], Draining);
     check(Draining, Intent::Draining, &[GONE], Offline);
     check(Draining, Intent::Up, &[WELL], Online);
+}
+
+#[test]
+fn who_wanted_it_stands_in_the_cause() {
+    let cause = |from: NodeState, intent: Intent, reason: &str| {
+        let evidence = Evidence { intent, reason, silence: Some(Duration::ZERO), probe: Probe::Good };
+        next(&Memory::new(from, "before"), &evidence, LIMITS, Instant::now()).cause
+    };
+    assert_eq!(
+        cause(Online, Intent::Draining, "asked to be drained by ada"),
+        "it is being drained: asked to be drained by ada"
+    );
+    assert_eq!(cause(Draining, Intent::Retired, ""), "it was retired");
+    assert_eq!(
+        cause(Draining, Intent::Up, "wanted again by ada"),
+        "its heartbeats arrive: wanted again by ada"
+    );
+    assert_eq!(
+        cause(Offline, Intent::Retired, "asked to be retired by bob"),
+        "it was retired: asked to be retired by bob"
+    );
 }
 
 #[test]

@@ -105,6 +105,7 @@ impl Membership for FakeIndex {
             metrics_address: member.metrics_address.clone(),
             zone: "z1".into(),
             intent: member.intent.into(),
+            intent_reason: String::new(),
             heartbeat_age_seconds: member.beat.map(|beat| beat.elapsed().as_secs_f64()),
             measured: Some(HeartbeatRequest {
                 free_bytes: 700,

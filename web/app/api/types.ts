@@ -138,11 +138,25 @@ export interface StorageNode {
   resident_bytes: number;
   heartbeat_age_seconds: number | null;
   uptime_seconds: number;
+  weight: number;
 }
 
-export type ActOutcome = 'done' | 'refused' | 'failed' | 'dry_run' | 'unchanged';
+export type ActOutcome = 'done' | 'started' | 'refused' | 'failed' | 'dry_run' | 'unchanged';
 
-/** What stopping or waking a node did, would do, or was refused for. */
+/** What moves between nodes for an act. */
+export interface Plan {
+  groups: number;
+  places: number;
+  shards: number;
+  bytes: number;
+  files: number;
+  seconds: number;
+  bytes_per_second: number;
+  measured: boolean;
+  worst_margin: number | null;
+}
+
+/** What an act on a node did, would do, or was refused for. */
 export interface Act {
   outcome: ActOutcome;
   state: NodeState;
@@ -153,6 +167,7 @@ export interface Act {
   files_touched: number;
   owners: string[];
   tags: string[];
+  plan?: Plan;
 }
 
 export interface BackgroundWork {

@@ -56,6 +56,7 @@ function addNode(mock: Mock, index: number) {
     resident_bytes: 60e6 + index * 2e6,
     heartbeat_age_seconds: 0.4,
     uptime_seconds: 86_400 * index + 4_000,
+    weight: 1,
   };
   mock.nodes.set(node.name, node);
 }

@@ -53,5 +53,5 @@ export function useWake() {
 }
 
 export function succeeded(act: Act): boolean {
-  return act.outcome === 'done' || act.outcome === 'unchanged' || act.outcome === 'dry_run';
+  return ['done', 'started', 'unchanged', 'dry_run'].includes(act.outcome);
 }

@@ -59,6 +59,7 @@ export function node(name: string, changes: Partial<StorageNode> = {}): StorageN
     resident_bytes: 1,
     heartbeat_age_seconds: 0.2,
     uptime_seconds: 5,
+    weight: 1,
     ...changes,
   };
 }

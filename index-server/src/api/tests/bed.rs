@@ -6,7 +6,7 @@ use crate::{
     events::Events,
     graph::SqlGraph,
     test_bed::ClusterBed,
-    workers::Workers,
+    workers::{Moving, Workers},
 };
 use asterism_service::{Metrics, http::pages};
 use axum::{
@@ -59,6 +59,8 @@ impl TestBed {
             crowd: Default::default(),
             monitor: None,
             workers: Workers::states().to_vec(),
+            moving: Moving::new(1 << 30),
+            deciding: Arc::default(),
             tagging: Arc::default(),
             projecting: Arc::default(),
             metrics: crate::metrics::HttpMetrics::default(),
@@ -73,6 +75,11 @@ impl TestBed {
             bed.add(role.as_str(), role).await;
         }
         bed
+    }
+
+    /// The cluster behind the edge.
+    pub(super) fn cluster_mut(&mut self) -> &mut ClusterBed {
+        &mut self.cluster
     }
 
     /// A user with a token of the same name.

@@ -7,12 +7,10 @@ cases![
     nodes_join_and_join_again,
     a_name_belongs_to_one_node,
     groups_are_made_once,
-    a_member_is_replaced_only_where_it_stands,
     short_extents_come_worst_first,
     short_extents_are_streamed_for_margins,
     short_slots_are_marked_and_cleared,
     removals_go_to_the_node_that_has_the_slot,
-    removals_follow_a_change_of_the_group,
     small_extents_use_fewer_slots,
     confirmed_removals_are_gone,
     those_touched_by_groups_are_named,
@@ -68,16 +66,6 @@ async fn groups_are_made_once(catalog: Catalog) {
     refused!(catalog.create_groups(&[twice]).await, CatalogError::Internal(_));
 }
 
-async fn a_member_is_replaced_only_where_it_stands(catalog: Catalog) {
-    let nodes = cluster_of(&catalog, 7).await;
-    refused!(catalog.replace_member(0, 1, nodes[2], nodes[6]).await, CatalogError::Conflict(_));
-    refused!(catalog.replace_member(0, 1, nodes[1], nodes[3]).await, CatalogError::Conflict(_));
-    refused!(catalog.replace_member(9, 1, nodes[1], nodes[6]).await, CatalogError::Conflict(_));
-    catalog.replace_member(0, 1, nodes[1], nodes[6]).await.unwrap();
-    assert_eq!(catalog.groups().await.unwrap()[0].members[1], nodes[6]);
-    refused!(catalog.replace_member(0, 1, nodes[1], nodes[6]).await, CatalogError::Conflict(_));
-}
-
 /// Files of one extent each in group 0, short of these slots.
 async fn short_files(catalog: &Catalog, owner: &UserName, shorts: &[&[u8]]) -> Vec<ExtentId> {
     let mut ids = Vec::new();
@@ -131,24 +119,27 @@ async fn short_extents_are_streamed_for_margins(catalog: Catalog) {
 
 async fn short_slots_are_marked_and_cleared(catalog: Catalog) {
     let ada = ada(&catalog).await;
-    cluster_of(&catalog, 6).await;
+    let nodes = cluster_of(&catalog, 7).await;
     let id = short_files(&catalog, &ada, &[&[]]).await[0];
+    let holders = placement::slots(id, &catalog.groups().await.unwrap()[0].members, 6);
     for _ in 0..2 {
-        assert!(catalog.mark_short(id, 5).await.unwrap());
+        assert!(catalog.mark_short(id, 5, holders[5]).await.unwrap());
     }
-    assert!(catalog.mark_short(id, 0).await.unwrap());
+    assert!(catalog.mark_short(id, 0, holders[0]).await.unwrap());
     assert_eq!(catalog.extent(id).await.unwrap().short_slots, [0, 5]);
-    refused!(catalog.mark_short(id, 6).await, CatalogError::Internal(_));
-    assert!(!catalog.mark_short(ExtentId::random(), 0).await.unwrap());
+    refused!(catalog.mark_short(id, 6, holders[0]).await, CatalogError::Internal(_));
+    assert!(!catalog.mark_short(ExtentId::random(), 0, holders[0]).await.unwrap());
+    assert!(!catalog.mark_short(id, 1, holders[2]).await.unwrap(), "what another node lacks says nothing");
+    assert!(!catalog.clear_short(id, 5, nodes[6]).await.unwrap(), "what another node has says nothing");
     for _ in 0..2 {
-        catalog.clear_short(id, 5).await.unwrap();
+        assert!(catalog.clear_short(id, 5, holders[5]).await.unwrap());
     }
     assert_eq!(catalog.extent(id).await.unwrap().short_slots, [0]);
-    catalog.clear_short(id, 0).await.unwrap();
+    assert!(catalog.clear_short(id, 0, holders[0]).await.unwrap());
     assert_eq!(catalog.short_count().await.unwrap(), 0);
 }
 
-async fn removals(catalog: &Catalog, nodes: &[NodeId]) -> Vec<(u8, NodeId)> {
+pub(super) async fn removals(catalog: &Catalog, nodes: &[NodeId]) -> Vec<(u8, NodeId)> {
     let mut all = Vec::new();
     for node in nodes {
         all.extend(
@@ -173,16 +164,6 @@ async fn removals_go_to_the_node_that_has_the_slot(catalog: Catalog) {
     let mut members = members.clone();
     members.sort();
     assert_eq!(with, members);
-}
-
-async fn removals_follow_a_change_of_the_group(catalog: Catalog) {
-    let ada = ada(&catalog).await;
-    let nodes = cluster_of(&catalog, 7).await;
-    put(&catalog, &stored(&ada, "/f", &[0])).await;
-    catalog.replace_member(0, 2, nodes[2], nodes[6]).await.unwrap();
-    put(&catalog, &NewFile { replace: Replace::Any, ..empty(&ada, "/f") }).await;
-    let concerned: Vec<_> = removals(&catalog, &nodes).await.iter().map(|(_, node)| *node).collect();
-    assert!(concerned.contains(&nodes[6]) && !concerned.contains(&nodes[2]));
 }
 
 async fn small_extents_use_fewer_slots(catalog: Catalog) {

@@ -8,6 +8,7 @@ mod mariadb;
 mod mysql;
 mod names;
 mod people;
+mod places;
 mod races;
 mod search;
 mod sqlite;
@@ -42,6 +43,7 @@ fn all_cases() -> impl Iterator<Item = Case> {
         trash::CASES,
         people::CASES,
         cluster::CASES,
+        places::CASES,
         tags::CASES,
         search::CASES,
         work::CASES,
@@ -144,6 +146,7 @@ fn stored(owner: &UserName, at: &str, groups: &[u32]) -> NewFile {
         parity: 2,
         cell_bytes: 4096,
         short_slots: Vec::new(),
+        nodes: Vec::new(),
     });
     NewFile { size: 1000 * groups.len() as u64, extents: extents.collect(), ..empty(owner, at) }
 }

@@ -1,6 +1,7 @@
 //! Many at once on one path: whatever the order, there is one.
 
 use super::*;
+use asterism_cluster::placement;
 use futures::future::join_all;
 use std::collections::BTreeSet;
 
@@ -18,7 +19,7 @@ cases![
 ];
 
 /// Runs `count` calls at once.
-async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
+pub(super) async fn at_once<T: Send + 'static, F: Future<Output = T> + Send + 'static>(
     count: usize,
     call: impl Fn(usize) -> F,
 ) -> Vec<T> {
@@ -223,14 +224,18 @@ async fn parents_do_not_vanish_under_an_upload(catalog: Catalog) {
 async fn fifty_writers_all_get_through(catalog: Catalog) {
     let ada = ada(&catalog).await;
     let cluster = cluster_of(&catalog, 6).await;
+    let groups = catalog.groups().await.unwrap();
     at_once(50, |writer| {
         let (catalog, ada, node) = (catalog.clone(), ada.clone(), cluster[writer % 6]);
+        let groups = groups.clone();
         async move {
             for number in 0..6 {
                 let mut file = stored(&ada, &format!("/w{writer}/{number}"), &[writer as u32 % 4]);
                 file.create_parents = true;
                 let entry = put(&catalog, &file).await;
-                catalog.mark_short(file.extents[0].id, 1).await.unwrap();
+                let (id, members) = (file.extents[0].id, &groups[writer % 4].members);
+                let holder = placement::slots(id, members, 6)[1];
+                assert!(catalog.mark_short(id, 1, holder).await.unwrap());
                 catalog
                     .add_user_tag(entry.id, &Tag::new("user", "same for all").unwrap(), &ada)
                     .await
