@@ -20,6 +20,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
     methods.push(']');
     std::fs::write(PathBuf::from(std::env::var("OUT_DIR")?).join("methods.rs"), methods)?;
-    tonic_prost_build::configure().bytes(".asterism.storage.v1.Cell").compile_fds(descriptors)?;
+    tonic_prost_build::configure()
+        .codec_path("crate::codec::SizedCodec")
+        .bytes(".asterism.storage.v1.Cell")
+        .compile_fds(descriptors)?;
     Ok(())
 }

@@ -8,25 +8,34 @@ use asterism_erasure::Policy;
 use asterism_proto::{
     ExtentId, NodeId, Role, ShardError, ShardErrorKind,
     storage::{self, delete_result, shard_store_client::ShardStoreClient, verify_result},
+    wire::{Messages, chunks, frame},
 };
 use asterism_service::{Identity, grpc};
-use futures::{StreamExt, future::BoxFuture, stream};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, future::BoxFuture, future::poll_fn, stream};
+use http::{HeaderValue, Uri};
+use http_body::Frame;
+use http_body_util::{Full, StreamBody};
 use std::{
-    collections::HashMap,
+    collections::{HashMap, VecDeque},
+    convert::Infallible,
     sync::{PoisonError, RwLock},
     time::Duration,
 };
 use tokio::{sync::mpsc, time::timeout};
-use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, transport::Channel};
+use tonic::{Status, body::Body, codegen::Service, transport::Channel};
 use uuid::Uuid;
 
+const PUT: &str = "/asterism.storage.v1.ShardStore/Put";
+const GET: &str = "/asterism.storage.v1.ShardStore/Get";
 /// For calls that answer once.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);
 /// Until a node has opened a shard.
 const OPEN_DEADLINE: Duration = Duration::from_secs(5);
 /// A message carries a few cells at most.
 const MESSAGE_BYTES_MAX: usize = 4 << 20;
+/// Cells that wait go into one message up to this size; larger ones gain nothing by it.
+const TOGETHER_BYTES_MAX: usize = 64 << 10;
 
 /// Storage nodes over gRPC with mutual TLS; each node must show the certificate of its own id.
 pub struct GrpcShards {
@@ -54,10 +63,14 @@ impl GrpcShards {
         Ok(())
     }
 
-    fn client(&self, node: NodeId) -> Result<ShardStoreClient<Channel>, ShardError> {
+    fn channel(&self, node: NodeId) -> Result<Channel, ShardError> {
         let nodes = self.nodes.read().unwrap_or_else(PoisonError::into_inner);
         let (_, channel) = nodes.get(&node).ok_or_else(|| unavailable("the node's address is not known"))?;
-        Ok(ShardStoreClient::new(channel.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        Ok(channel.clone())
+    }
+
+    fn client(&self, node: NodeId) -> Result<ShardStoreClient<Channel>, ShardError> {
+        Ok(ShardStoreClient::new(self.channel(node)?).max_decoding_message_size(MESSAGE_BYTES_MAX))
     }
 }
 
@@ -70,7 +83,7 @@ impl Shards for GrpcShards {
         epoch: u64,
         steps: mpsc::Receiver<PutStep>,
     ) -> BoxFuture<'static, Result<u64, ShardError>> {
-        let client = self.client(node);
+        let channel = self.channel(node);
         let header = storage::ShardHeader {
             cluster: extent.cluster.as_bytes().to_vec(),
             key: Some(wire_key(extent.key(slot))),
@@ -80,10 +93,11 @@ impl Shards for GrpcShards {
             epoch,
         };
         Box::pin(async move {
-            let first = storage::PutRequest { header: Some(header), ..Default::default() };
-            let steps = ReceiverStream::new(steps).map(wire_step);
-            let request = Request::new(stream::once(async { first }).chain(steps));
-            Ok(client?.put(request).await?.into_inner().shard_bytes)
+            let answer = call(channel?, PUT, Body::new(StreamBody::new(outgoing(header, steps)))).await?;
+            let answered =
+                Messages::<storage::PutResponse>::of_answer(answer, MESSAGE_BYTES_MAX)?.next().await?;
+            let answered = answered.ok_or_else(|| unavailable("the node answered nothing"))?;
+            Ok(answered.shard_bytes)
         })
     }
 
@@ -94,29 +108,22 @@ impl Shards for GrpcShards {
         first_cell: u32,
         cells: u32,
     ) -> BoxFuture<'static, Result<OpenShard, ShardError>> {
-        let client = self.client(node);
+        let channel = self.channel(node);
         Box::pin(async move {
             let request = storage::GetRequest { key: Some(wire_key(key)), first_cell, cell_count: cells };
             let opened = async {
-                let mut messages = client?.get(request).await?.into_inner();
-                let first = messages.message().await?.ok_or_else(|| unavailable("the node sent nothing"))?;
+                let answer = call(channel?, GET, Body::new(Full::new(frame(&request)))).await?;
+                let mut messages = Messages::<storage::GetResponse>::of_answer(answer, MESSAGE_BYTES_MAX)?;
+                let first = messages.next().await?.ok_or_else(|| unavailable("the node sent nothing"))?;
                 Ok::<_, ShardError>((first, messages))
             };
             let (first, messages) = timeout(OPEN_DEADLINE, opened).await.map_err(|_| late())??;
             let extent_bytes = first.extent_bytes;
-            let cells = stream::iter([Ok(first)])
-                .chain(messages)
-                .flat_map(|message| {
-                    let cells: Vec<Result<Cell, ShardError>> = match message {
-                        Ok(message) => {
-                            message.cells.into_iter().map(|cell| Ok(from_wire_cell(cell))).collect()
-                        }
-                        Err(status) => vec![Err(status.into())],
-                    };
-                    stream::iter(cells)
-                })
-                .boxed();
-            Ok(OpenShard { extent_bytes, cells })
+            let incoming = Incoming { cells: first.cells.into(), messages: Some(messages) };
+            let cells = stream::unfold(incoming, |mut incoming| async move {
+                incoming.next().await.map(|cell| (cell, incoming))
+            });
+            Ok(OpenShard { extent_bytes, cells: cells.boxed() })
         })
     }
 
@@ -179,19 +186,99 @@ fn wire_key(key: ShardKey) -> storage::ShardKey {
     storage::ShardKey { extent: key.extent.as_bytes().to_vec(), slot: u32::from(key.slot) }
 }
 
-fn wire_step(step: PutStep) -> storage::PutRequest {
-    match step {
-        PutStep::Cell(Cell { data, checksum }) => {
-            storage::PutRequest { cells: vec![storage::Cell { data, checksum }], ..Default::default() }
-        }
-        PutStep::Finish { extent_bytes } => {
-            storage::PutRequest { finish: Some(storage::PutFinish { extent_bytes }), ..Default::default() }
+/// A call whose messages are not copied on their way; see [`asterism_proto::wire`].
+async fn call(mut channel: Channel, path: &'static str, body: Body) -> Result<http::Response<Body>, Status> {
+    let mut request = http::Request::new(body);
+    *request.method_mut() = http::Method::POST;
+    *request.version_mut() = http::Version::HTTP_2;
+    *request.uri_mut() = Uri::from_static(path);
+    request.headers_mut().insert(http::header::CONTENT_TYPE, HeaderValue::from_static("application/grpc"));
+    request.headers_mut().insert(http::header::TE, HeaderValue::from_static("trailers"));
+    let ready = poll_fn(|context| Service::<http::Request<Body>>::poll_ready(&mut channel, context));
+    ready.await.map_err(|error| Status::from_error(Box::new(error)))?;
+    channel.call(request).await.map_err(|error| Status::from_error(Box::new(error)))
+}
+
+/// The cells of an answer.
+struct Incoming {
+    cells: VecDeque<storage::Cell>,
+    /// None after the end and after a failure.
+    messages: Option<Messages<storage::GetResponse>>,
+}
+
+impl Incoming {
+    async fn next(&mut self) -> Option<Result<Cell, ShardError>> {
+        loop {
+            if let Some(storage::Cell { data, checksum }) = self.cells.pop_front() {
+                return Some(Ok(Cell { data, checksum }));
+            }
+            match self.messages.as_mut()?.next().await {
+                Ok(Some(message)) => self.cells = message.cells.into(),
+                Ok(None) => self.messages = None,
+                Err(status) => {
+                    self.messages = None;
+                    return Some(Err(status.into()));
+                }
+            }
         }
     }
 }
 
-fn from_wire_cell(cell: storage::Cell) -> Cell {
-    Cell { data: cell.data, checksum: cell.checksum }
+/// The pieces of one shard's messages: whatever is there already and small goes out together, so that a small shard is one message.
+fn outgoing(
+    header: storage::ShardHeader,
+    steps: mpsc::Receiver<PutStep>,
+) -> impl Stream<Item = Result<Frame<Bytes>, Infallible>> {
+    let begin = Outgoing { header: Some(header), held: None, steps, ended: false };
+    stream::unfold((begin, VecDeque::new()), |(mut outgoing, mut pieces)| async move {
+        if pieces.is_empty() {
+            chunks(outgoing.message().await?, &mut pieces);
+        }
+        Some((Ok(Frame::data(pieces.pop_front()?)), (outgoing, pieces)))
+    })
+}
+
+/// A shard on its way out.
+struct Outgoing {
+    header: Option<storage::ShardHeader>,
+    /// Was taken out and did not fit the last message.
+    held: Option<Cell>,
+    steps: mpsc::Receiver<PutStep>,
+    ended: bool,
+}
+
+impl Outgoing {
+    /// The next message, when there is something to say.
+    async fn message(&mut self) -> Option<storage::PutRequest> {
+        if self.ended {
+            return None;
+        }
+        let mut next = match self.held.take() {
+            Some(cell) => Some(PutStep::Cell(cell)),
+            None => Some(self.steps.recv().await?),
+        };
+        let mut message = storage::PutRequest { header: self.header.take(), ..Default::default() };
+        let mut bytes = 0;
+        while let Some(step) = next {
+            match step {
+                PutStep::Cell(cell) if bytes > 0 && bytes + cell.data.len() > TOGETHER_BYTES_MAX => {
+                    self.held = Some(cell);
+                    break;
+                }
+                PutStep::Cell(Cell { data, checksum }) => {
+                    bytes += data.len();
+                    message.cells.push(storage::Cell { data, checksum });
+                }
+                PutStep::Finish { extent_bytes } => {
+                    message.finish = Some(storage::PutFinish { extent_bytes });
+                    self.ended = true;
+                    break;
+                }
+            }
+            next = self.steps.try_recv().ok();
+        }
+        Some(message)
+    }
 }
 
 fn deleted(outcome: delete_result::Outcome) -> Deleted {

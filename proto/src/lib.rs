@@ -1,9 +1,11 @@
 //! The wire: generated messages and services, and the checked types that every process shares.
 
 pub mod access;
+pub mod codec;
 pub mod error;
 pub mod ids;
 pub mod node_state;
+pub mod wire;
 
 /// Shards of one storage node.
 #[allow(missing_docs, unreachable_pub, clippy::all)]

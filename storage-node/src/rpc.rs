@@ -14,13 +14,18 @@ use crate::{
 use asterism_proto::{
     ShardError, ShardErrorKind,
     storage::{
-        DeleteRequest, DeleteResponse, DeleteResult, GetRequest, ListRequest, ListResponse, PutRequest,
-        PutResponse, StatRequest, StatResponse, VerifyRequest, VerifyResponse, VerifyResult, delete_result,
-        shard_store_server::ShardStore, verify_result,
+        DeleteRequest, DeleteResponse, DeleteResult, GetRequest, GetResponse, ListRequest, ListResponse,
+        PutRequest, PutResponse, StatRequest, StatResponse, VerifyRequest, VerifyResponse, VerifyResult,
+        delete_result, shard_store_server::ShardStore, verify_result,
     },
 };
-use futures::{Stream, stream};
+use bytes::Bytes;
+use futures::{Stream, StreamExt, stream};
+use http::HeaderValue;
+use http_body::Frame;
+use http_body_util::StreamBody;
 use std::{
+    convert::Infallible,
     pin::Pin,
     sync::Arc,
     time::{Duration, Instant},
@@ -30,7 +35,7 @@ use tokio::{
     time::timeout,
 };
 use tokio_util::task::TaskTracker;
-use tonic::{Request, Response, Status, Streaming};
+use tonic::{Request, Response, Status, Streaming, body::Body};
 
 /// Shards being written at one time; each holds a part of a mebibyte and a message.
 const PUTS_MAX: usize = 64;
@@ -40,6 +45,7 @@ const GETS_MAX: usize = 128;
 const PLACE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A peer that neither sends nor takes anything for this long is given up.
 pub const STALL_TIMEOUT: Duration = Duration::from_secs(30);
+const GRPC: HeaderValue = HeaderValue::from_static("application/grpc");
 /// Shards in one message of a listing.
 const LIST_PAGE: usize = 1024;
 
@@ -121,29 +127,26 @@ async fn place(places: &Arc<Semaphore>) -> Result<OwnedSemaphorePermit, ShardErr
     place.map_err(|_| busy())?.map_err(|_| busy())
 }
 
+/// An answer that is sent piece by piece; the last one are its trailers.
+fn answer(frames: impl Stream<Item = Frame<Bytes>> + Send + 'static) -> http::Response<Body> {
+    let mut answer = http::Response::new(Body::new(StreamBody::new(frames.map(Ok::<_, Infallible>))));
+    answer.headers_mut().insert(http::header::CONTENT_TYPE, GRPC);
+    answer
+}
+
 #[tonic::async_trait]
 impl ShardStore for ShardService {
-    type GetStream = get::Messages;
+    type GetStream = stream::Empty<Result<GetResponse, Status>>;
     type ListStream = Pin<Box<dyn Stream<Item = Result<ListResponse, Status>> + Send>>;
 
-    async fn put(&self, request: Request<Streaming<PutRequest>>) -> Result<Response<PutResponse>, Status> {
-        let begin = Instant::now();
-        let result = self.receive(request.into_inner()).await;
-        self.metrics.puts.get_or_create(&Outcome::of(&result)).inc();
-        self.metrics.note_request("put", begin);
-        Ok(Response::new(PutResponse { shard_bytes: result? }))
+    /// Answered by [`BoundedShardStore`], which comes before this.
+    async fn put(&self, _: Request<Streaming<PutRequest>>) -> Result<Response<PutResponse>, Status> {
+        Err(Status::unimplemented("this service is reached through its limits alone"))
     }
 
-    async fn get(&self, request: Request<GetRequest>) -> Result<Response<Self::GetStream>, Status> {
-        let begin = Instant::now();
-        match self.open(request.into_inner()).await {
-            Ok(sending) => Ok(Response::new(self.send(sending, begin))),
-            Err(error) => {
-                self.metrics.gets.get_or_create(&Outcome::named(error.kind.as_str())).inc();
-                self.metrics.note_request("get", begin);
-                Err(error.into())
-            }
-        }
+    /// Answered by [`BoundedShardStore`], which comes before this.
+    async fn get(&self, _: Request<GetRequest>) -> Result<Response<Self::GetStream>, Status> {
+        Err(Status::unimplemented("this service is reached through its limits alone"))
     }
 
     async fn delete(&self, request: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {

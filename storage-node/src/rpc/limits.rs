@@ -1,4 +1,5 @@
-//! How large a message may be, by method: a part of a shard is large, a list of keys is not.
+//! How large a message may be, by method: a part of a shard is large, a list of keys is not. The two methods that move shards are
+//! answered without the generated code, which would copy every cell.
 
 use super::ShardService;
 use asterism_proto::storage::shard_store_server::{SERVICE_NAME, ShardStoreServer};
@@ -13,24 +14,21 @@ use tonic::{
 };
 
 /// Some cells of at most 256 KiB.
-const PUT_BYTES_MAX: usize = 4 << 20;
+pub(super) const PUT_BYTES_MAX: usize = 4 << 20;
 /// 1024 keys of less than 32 bytes fit twice.
-const CALL_BYTES_MAX: usize = 64 << 10;
+pub(super) const CALL_BYTES_MAX: usize = 64 << 10;
 
 /// The service with a limit for each method.
 #[derive(Clone)]
 pub struct BoundedShardStore {
-    puts: ShardStoreServer<ShardService>,
+    shards: ShardService,
     others: ShardStoreServer<ShardService>,
 }
 
 /// Puts limits on the messages of `service`.
 pub fn bounded(service: ShardService) -> BoundedShardStore {
-    let server = ShardStoreServer::new(service);
-    BoundedShardStore {
-        puts: server.clone().max_decoding_message_size(PUT_BYTES_MAX),
-        others: server.max_decoding_message_size(CALL_BYTES_MAX),
-    }
+    let others = ShardStoreServer::new(service.clone()).max_decoding_message_size(CALL_BYTES_MAX);
+    BoundedShardStore { shards: service, others }
 }
 
 impl NamedService for BoundedShardStore {
@@ -47,9 +45,11 @@ impl Service<http::Request<Body>> for BoundedShardStore {
     }
 
     fn call(&mut self, request: http::Request<Body>) -> Self::Future {
-        match request.uri().path().ends_with("/Put") {
-            true => self.puts.call(request),
-            false => self.others.call(request),
+        let shards = self.shards.clone();
+        match request.uri().path().rsplit('/').next() {
+            Some("Put") => Box::pin(async move { Ok(shards.answer_put(request.into_body()).await) }),
+            Some("Get") => Box::pin(async move { Ok(shards.answer_get(request.into_body()).await) }),
+            _ => self.others.call(request),
         }
     }
 }

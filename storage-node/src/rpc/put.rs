@@ -1,10 +1,17 @@
 //! Taking in one shard: header, cells, finish.
 
-use super::{ShardService, place};
-use crate::{shard::Cell, store::ShardWriter, wire};
-use asterism_proto::{ShardError, ShardErrorKind, storage::PutRequest};
+use super::{ShardService, answer, limits::PUT_BYTES_MAX, place};
+use crate::{metrics::Outcome, shard::Cell, store::ShardWriter, wire};
+use asterism_proto::{
+    ShardError, ShardErrorKind,
+    storage::{PutRequest, PutResponse},
+    wire::{Messages, frame, ok_trailers},
+};
+use futures::stream;
+use http_body::Frame;
+use std::time::Instant;
 use tokio::time::timeout;
-use tonic::{Code, Status, Streaming};
+use tonic::{Code, Status, body::Body};
 
 fn invalid(message: &str) -> ShardError {
     ShardError::new(ShardErrorKind::Invalid, message)
@@ -19,8 +26,22 @@ fn broken(status: Status) -> ShardError {
 }
 
 impl ShardService {
+    pub(super) async fn answer_put(&self, body: Body) -> http::Response<Body> {
+        let begin = Instant::now();
+        let result = self.receive(Messages::of_request(body, PUT_BYTES_MAX)).await;
+        self.metrics.puts.get_or_create(&Outcome::of(&result)).inc();
+        self.metrics.note_request("put", begin);
+        match result {
+            Ok(shard_bytes) => {
+                let answered = Frame::data(frame(&PutResponse { shard_bytes }));
+                answer(stream::iter([answered, Frame::trailers(ok_trailers())]))
+            }
+            Err(error) => Status::from(error).into_http(),
+        }
+    }
+
     /// Receives a shard and makes it durable; the bytes of its cells. Whatever goes wrong before leaves nothing behind.
-    pub(super) async fn receive(&self, mut messages: Streaming<PutRequest>) -> Result<u64, ShardError> {
+    async fn receive(&self, mut messages: Messages<PutRequest>) -> Result<u64, ShardError> {
         let _place = place(&self.puts).await?;
         let mut message = self.next_message(&mut messages).await?;
         let header = message.header.take().ok_or_else(|| invalid("the first message carries no header"))?;
@@ -51,10 +72,10 @@ impl ShardService {
         Ok(())
     }
 
-    async fn next_message(&self, messages: &mut Streaming<PutRequest>) -> Result<PutRequest, ShardError> {
+    async fn next_message(&self, messages: &mut Messages<PutRequest>) -> Result<PutRequest, ShardError> {
         let stalled =
             |_| ShardError::new(ShardErrorKind::Unavailable, "the caller sent nothing for too long");
-        let message = timeout(self.stall_timeout, messages.message()).await.map_err(stalled)?;
+        let message = timeout(self.stall_timeout, messages.next()).await.map_err(stalled)?;
         message.map_err(broken)?.ok_or_else(|| invalid("the stream ended before the shard was finished"))
     }
 }
