@@ -13,6 +13,7 @@ mod read;
 mod rebuild;
 mod relocate;
 mod shards;
+mod stripe;
 mod write;
 
 pub use extent::{Extent, ShardKey};
@@ -22,4 +23,5 @@ pub use read::{ReadError, Reader};
 pub use rebuild::{RebuildError, rebuild};
 pub use relocate::{Relocation, Transfer, relocate};
 pub use shards::{Cell, CellStream, Deleted, FoundShard, OpenShard, PutStep, Shards, Verified};
+pub use stripe::{StripeBuffer, StripePool};
 pub use write::{ExtentWriter, WriteError, Written};

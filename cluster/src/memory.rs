@@ -6,6 +6,7 @@ use crate::{
 };
 use asterism_erasure::cell_checksum;
 use asterism_proto::{NodeId, ShardError, ShardErrorKind};
+use bytes::Bytes;
 use futures::{StreamExt, future::BoxFuture, stream};
 use std::{
     collections::{BTreeMap, HashMap},
@@ -165,7 +166,10 @@ impl Shards for MemoryShards {
                     _ if matches!(fault, Fault::DiesAfter(limit) if cells.len() as u32 >= limit) => {
                         return Err(died());
                     }
-                    PutStep::Cell(cell) => cells.push(cell),
+                    // What is stored is a copy, as on a disk: the sender's memory is its own.
+                    PutStep::Cell(Cell { data, checksum }) => {
+                        cells.push(Cell { data: Bytes::copy_from_slice(&data), checksum });
+                    }
                     PutStep::Finish { extent_bytes } => {
                         let key = extent.key(slot);
                         return nodes.store(node, key, Stored { extent, extent_bytes, epoch, cells });

@@ -3,17 +3,20 @@
 use crate::{
     extent::Extent,
     shards::{Cell, PutStep, Shards},
+    stripe::StripeBuffer,
 };
 use asterism_erasure::{Code, CodeError, cell_checksum};
 use asterism_proto::{ShardError, ShardErrorKind};
 use asterism_service::failpoint;
 use bytes::{Bytes, BytesMut};
-use futures::future::join_all;
+use futures::future::{BoxFuture, join_all};
 use std::{sync::Arc, time::Duration};
 use tokio::{sync::mpsc, task::JoinHandle, time::timeout};
 
 /// Cells on their way to one node; bounds memory when a node is slower than the client.
 const CELLS_IN_FLIGHT: usize = 3;
+// The first cell and the end go in before anybody takes them out.
+const _: () = assert!(CELLS_IN_FLIGHT >= 2);
 /// A node that takes no cell for this long is given up; the others go on.
 const STALL: Duration = Duration::from_secs(10);
 /// From the last cell to the answer that the shard is durable.
@@ -54,7 +57,15 @@ pub struct Written {
 }
 
 enum Slot {
-    Open { steps: mpsc::Sender<PutStep>, put: JoinHandle<Result<u64, ShardError>> },
+    /// Not called yet: it begins with its first step, so that a small shard goes out as one message.
+    Idle {
+        steps: mpsc::Sender<PutStep>,
+        put: BoxFuture<'static, Result<u64, ShardError>>,
+    },
+    Open {
+        steps: mpsc::Sender<PutStep>,
+        put: JoinHandle<Result<u64, ShardError>>,
+    },
     Failed(ShardError),
 }
 
@@ -65,6 +76,8 @@ pub struct ExtentWriter {
     slots: Vec<Slot>,
     cell_index: u32,
     extent_bytes: u64,
+    /// The end was sent with the last stripe.
+    ended: bool,
 }
 
 impl ExtentWriter {
@@ -85,10 +98,10 @@ impl ExtentWriter {
             }
             let (steps, receiver) = mpsc::channel(CELLS_IN_FLIGHT);
             let put = shards.put(extent.nodes[slot], &extent, slot, epoch, receiver);
-            Slot::Open { steps, put: tokio::spawn(put) }
+            Slot::Idle { steps, put }
         };
         let slots = (0..extent.policy.total()).map(open).collect();
-        let writer = Self { extent, code, slots, cell_index: 0, extent_bytes: 0 };
+        let writer = Self { extent, code, slots, cell_index: 0, extent_bytes: 0, ended: false };
         writer.check_floor()?;
         Ok(writer)
     }
@@ -103,10 +116,39 @@ impl ExtentWriter {
     /// # Errors
     /// So many nodes have failed that the floor can no longer be reached.
     pub async fn write_stripe(&mut self, content: Bytes) -> Result<(), WriteError> {
-        let cells = self.encode(&content)?;
-        self.extent_bytes += content.len() as u64;
+        let (bytes, cells) = (content.len(), self.encode(&content)?);
+        self.send_all(bytes, cells, false).await
+    }
+
+    /// The same of a stripe that lies in a buffer of the same policy.
+    ///
+    /// # Errors
+    /// As [`ExtentWriter::write_stripe`].
+    pub async fn write_buffer(&mut self, buffer: StripeBuffer) -> Result<(), WriteError> {
+        if buffer.policy() != self.extent.policy {
+            return self.write_stripe(Bytes::copy_from_slice(buffer.content())).await;
+        }
+        let bytes = buffer.len();
+        let cells = buffer.into_cells(|data, parity| self.code.encode(data, parity))?;
+        self.send_all(bytes, self.sealed(cells), false).await
+    }
+
+    /// Sends the only stripe of a small extent together with its end. Only [`ExtentWriter::finish`] may follow.
+    ///
+    /// # Errors
+    /// As [`ExtentWriter::write_stripe`].
+    pub async fn write_only(&mut self, content: Bytes) -> Result<(), WriteError> {
+        let (bytes, cells) = (content.len(), self.encode(&content)?);
+        self.send_all(bytes, cells, true).await
+    }
+
+    async fn send_all(&mut self, bytes: usize, cells: Vec<Cell>, ends: bool) -> Result<(), WriteError> {
+        self.extent_bytes += bytes as u64;
         self.cell_index += 1;
-        join_all(self.slots.iter_mut().zip(cells).map(|(slot, cell)| send(slot, PutStep::Cell(cell)))).await;
+        self.ended = ends;
+        let end = ends.then_some(PutStep::Finish { extent_bytes: self.extent_bytes });
+        let sends = self.slots.iter_mut().zip(cells);
+        join_all(sends.map(|(slot, cell)| send(slot, PutStep::Cell(cell), end.clone()))).await;
         self.check_floor()
     }
 
@@ -115,11 +157,12 @@ impl ExtentWriter {
     /// # Errors
     /// Fewer than the floor became durable.
     pub async fn finish(mut self) -> Result<Written, WriteError> {
-        let extent_bytes = self.extent_bytes;
-        let end = || PutStep::Finish { extent_bytes };
+        let (extent_bytes, ended) = (self.extent_bytes, self.ended);
         let slots = std::mem::take(&mut self.slots);
         let ended = join_all(slots.into_iter().map(|mut slot| async move {
-            send(&mut slot, end()).await;
+            if !ended {
+                send(&mut slot, PutStep::Finish { extent_bytes }, None).await;
+            }
             durable(slot).await
         }))
         .await;
@@ -135,6 +178,10 @@ impl ExtentWriter {
 
     fn encode(&self, content: &Bytes) -> Result<Vec<Cell>, WriteError> {
         let policy = self.extent.policy;
+        if policy.data() == 1 {
+            // Every row of such a code is the content itself.
+            return Ok(self.sealed(vec![content.clone(); policy.total()]));
+        }
         let cell_bytes = content.len().div_ceil(policy.data());
         let mut cells: Vec<Bytes> =
             (0..policy.data()).map(|slot| data_cell(content, slot, cell_bytes)).collect();
@@ -146,7 +193,11 @@ impl ExtentWriter {
         }
         let parity = parity.freeze();
         cells.extend((0..policy.parity()).map(|row| parity.slice(row * cell_bytes..(row + 1) * cell_bytes)));
-        Ok(cells.into_iter().enumerate().map(|(slot, data)| self.seal(slot, data)).collect())
+        Ok(self.sealed(cells))
+    }
+
+    fn sealed(&self, cells: Vec<Bytes>) -> Vec<Cell> {
+        cells.into_iter().enumerate().map(|(slot, data)| self.seal(slot, data)).collect()
     }
 
     fn seal(&self, slot: usize, data: Bytes) -> Cell {
@@ -157,7 +208,7 @@ impl ExtentWriter {
     fn check_floor(&self) -> Result<(), WriteError> {
         let failed = self.slots.iter().filter_map(|slot| match slot {
             Slot::Failed(error) => Some(error),
-            Slot::Open { .. } => None,
+            Slot::Idle { .. } | Slot::Open { .. } => None,
         });
         self.judge(self.slots.len() - failed.clone().count(), failed.clone().next_back())
     }
@@ -184,24 +235,39 @@ fn data_cell(content: &Bytes, slot: usize, cell_bytes: usize) -> Bytes {
     padded.freeze()
 }
 
-/// Hands `step` to a slot, which is failed if its node does not take it.
-async fn send(slot: &mut Slot, step: PutStep) {
-    let Slot::Open { steps, put } = slot else { return };
-    let error = match timeout(STALL, steps.send(step)).await {
-        Ok(Ok(())) => return,
-        // The put has ended: it alone knows why.
-        Ok(Err(_)) => outcome((&mut *put).await).err().unwrap_or_else(ended_early),
-        Err(_) => {
-            put.abort();
-            ShardError::new(ShardErrorKind::Unavailable, "node takes no data")
-        }
-    };
-    *slot = Slot::Failed(error);
+/// Hands `step` to a slot, and `last` after it; the slot is failed if its node does not take them.
+async fn send(slot: &mut Slot, step: PutStep, last: Option<PutStep>) {
+    if let Slot::Idle { .. } = slot {
+        return begin(slot, step, last);
+    }
+    for step in std::iter::once(step).chain(last) {
+        let Slot::Open { steps, put } = slot else { return };
+        let error = match timeout(STALL, steps.send(step)).await {
+            Ok(Ok(())) => continue,
+            // The put has ended: it alone knows why.
+            Ok(Err(_)) => outcome((&mut *put).await).err().unwrap_or_else(ended_early),
+            Err(_) => {
+                put.abort();
+                ShardError::new(ShardErrorKind::Unavailable, "node takes no data")
+            }
+        };
+        *slot = Slot::Failed(error);
+    }
+}
+
+/// Calls the node of an idle slot, with its first steps waiting for it.
+fn begin(slot: &mut Slot, step: PutStep, last: Option<PutStep>) {
+    let Slot::Idle { steps, put } = std::mem::replace(slot, Slot::Failed(ended_early())) else { return };
+    let taken = std::iter::once(step).chain(last).all(|step| steps.try_send(step).is_ok());
+    if taken {
+        *slot = Slot::Open { steps, put: tokio::spawn(put) };
+    }
 }
 
 async fn durable(slot: Slot) -> Result<(), ShardError> {
     match slot {
         Slot::Failed(error) => Err(error),
+        Slot::Idle { .. } => Err(ended_early()),
         Slot::Open { mut put, .. } => match timeout(DURABLE_DEADLINE, &mut put).await {
             Ok(ended) => {
                 outcome(ended)?;

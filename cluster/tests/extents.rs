@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, reason = "helpers of tests fail by panicking")]
 
 use asterism_cluster::{
-    Extent, ExtentWriter, HedgeDelay, ReadError, Reader, RebuildError, Shards, WriteError, Written,
+    Extent, ExtentWriter, HedgeDelay, ReadError, Reader, RebuildError, Shards, StripePool, WriteError,
+    Written,
     memory::{Fault, MemoryShards},
     rebuild,
 };
@@ -254,5 +255,41 @@ proptest! {
             let read = bed.read(bytes, range.start as u64..range.end as u64).await.unwrap();
             assert_eq!(read, &content[range]);
         });
+    }
+}
+
+#[tokio::test]
+async fn a_small_extent_goes_out_at_once_with_its_end() {
+    for (policy, bytes) in [("1+2", 50), ("4+2", 50), ("4+2", 1), ("1+2", CELL)] {
+        let bed = Bed::new(policy);
+        bed.fault(&[1], Fault::Down);
+        let mut writer = ExtentWriter::begin(&bed.shards, bed.extent.clone(), 1, |_| true).unwrap();
+        writer.write_only(content(bytes).into()).await.unwrap();
+        let written = writer.finish().await.unwrap();
+        let missing: Vec<u8> = written.missing.iter().map(|(slot, _)| *slot).collect();
+        assert_eq!((written.extent_bytes, missing), (bytes as u64, vec![1]), "{policy}");
+        assert_eq!(bed.read(bytes, 0..bytes as u64).await.unwrap(), content(bytes), "{policy}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_written_out_of_buffers_is_read_back_with_two_shards_lost() {
+    let stripe = 4 * CELL;
+    for bytes in [1, CELL, stripe - 1, stripe, stripe + 1, 5 * stripe + 7] {
+        let bed = Bed::new("4+2");
+        let pool = StripePool::new(bed.extent.policy, CELL, 0);
+        let buffers = pool.available();
+        let mut writer = ExtentWriter::begin(&bed.shards, bed.extent.clone(), 1, |_| true).unwrap();
+        let mut rest = Bytes::from(content(bytes));
+        while !rest.is_empty() {
+            let mut buffer = pool.take().await;
+            buffer.fill(&mut rest);
+            writer.write_buffer(buffer).await.unwrap();
+        }
+        let written = writer.finish().await.unwrap();
+        assert_eq!(written, Written { extent_bytes: bytes as u64, missing: vec![] });
+        assert_eq!(pool.available(), buffers, "every buffer came back");
+        bed.fault(&[0, 3], Fault::Down);
+        assert_eq!(bed.read(bytes, 0..bytes as u64).await.unwrap(), content(bytes), "{bytes} bytes");
     }
 }

@@ -5,7 +5,7 @@ use crate::{
     catalog::{Catalog, CredentialKind, Role, UserName},
     config::Config,
     events::Events,
-    files::Extents,
+    files::{self, Extents},
     graph::{self, TagGraph},
     members::Members,
     membership::MembershipService,
@@ -125,6 +125,8 @@ impl IndexServer {
             epoch: Arc::clone(&epoch),
             hedge: Arc::default(),
             repair: Arc::default(),
+            stripes: files::stripes(config.policy),
+            fresh: Arc::default(),
         };
         let (tagging, projecting) = (Arc::<Notify>::default(), Arc::<Notify>::default());
         let trash_kept = Duration::from_secs(u64::from(config.trash_days) * 24 * 3600);

@@ -2,7 +2,7 @@
 
 use crate::{
     catalog::{Catalog, Entry, Group, Intent, NewExtent, NewFile, NodeRow, Replace, Role, UserName},
-    files::Extents,
+    files::{self, Extents},
     members::Members,
 };
 use asterism_cluster::{
@@ -76,6 +76,8 @@ impl ClusterBed {
             epoch: Arc::default(),
             hedge: Arc::default(),
             repair: Arc::default(),
+            stripes: files::stripes(policy),
+            fresh: Arc::default(),
         };
         let heard = Arc::<Mutex<BTreeMap<NodeId, u64>>>::default();
         let heart = tokio::spawn(beat(members.clone(), Arc::clone(&heard)));

@@ -8,7 +8,7 @@ use super::{
     types::{EntryBody, hex},
 };
 use crate::{
-    catalog::{Content, Entry, LogicalPath},
+    catalog::{Content, Entry, LogicalPath, NewExtent},
     files::Download,
 };
 use axum::{
@@ -45,7 +45,16 @@ pub(super) async fn with_redundancy(api: &Api, entry: Entry) -> Result<EntryBody
     Ok(EntryBody { redundancy, ..entry.into() })
 }
 
-/// The same after a commit, which stands whether the database can be asked once more or not.
+/// The same of a file that was committed a moment ago with these extents.
+pub(super) fn with_redundancy_of(api: &Api, entry: Entry, extents: &[NewExtent]) -> EntryBody {
+    let live = api.members.live();
+    let margin = |extent: &NewExtent| api.extents.margin_of_new(extent, &live);
+    let promised = api.extents.policy.parity() as i32;
+    let redundancy = Some(extents.iter().filter_map(margin).min().unwrap_or(promised));
+    EntryBody { redundancy, ..entry.into() }
+}
+
+/// The same of a file that was committed by an earlier request; its commit stands whether the database can be asked once more or not.
 pub(super) async fn with_redundancy_if_known(api: &Api, entry: Entry) -> EntryBody {
     match with_redundancy(api, entry.clone()).await {
         Ok(body) => body,

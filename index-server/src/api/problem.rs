@@ -231,6 +231,7 @@ impl From<UploadError> for ApiError {
                 Self::TooFewNodes { reachable: few.reachable, needed: few.needed }
             }
             UploadError::Full => Self::Full,
+            UploadError::Busy => Self::Unavailable("memory for another upload"),
             UploadError::Failed(asterism_cluster::WriteError::TooFew { durable, floor, last }) => {
                 tracing::warn!(%last, durable, floor, "upload failed: too many nodes failed");
                 Self::TooFewNodes { reachable: durable, needed: floor }

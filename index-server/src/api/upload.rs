@@ -3,7 +3,7 @@
 use super::{
     Api,
     auth::Caller,
-    content::{PREFIX, with_redundancy_if_known},
+    content::{PREFIX, with_redundancy_if_known, with_redundancy_of},
     paths::path_behind,
     problem::{ApiError, Problem},
     types::EntryBody,
@@ -31,6 +31,8 @@ use std::{
 use tracing::Instrument;
 
 const KEY_BYTES_MAX: usize = 128;
+/// A body of this size comes with its headers.
+const BRIEF_BYTES_MAX: u64 = 32 << 10;
 /// After an upload of this length it is asked once more whether its session is still good.
 const LONG: Duration = Duration::from_secs(20);
 
@@ -58,7 +60,8 @@ pub(super) async fn put(
     }
     check_form(&headers)?;
     check_length(&api, &headers)?;
-    let upload = Upload { api, caller, path, wanted: Wanted::read(&headers)? };
+    let is_brief = length(&headers).is_some_and(|bytes| bytes <= BRIEF_BYTES_MAX);
+    let upload = Upload { api, caller, path, wanted: Wanted::read(&headers)?, is_brief };
     upload.check_place().await?;
     // In a task of its own: a client that goes away cannot cut it in half.
     let task = tokio::spawn(upload.run(body).in_current_span());
@@ -125,11 +128,13 @@ fn check_form(headers: &HeaderMap) -> Result<(), ApiError> {
     Ok(())
 }
 
+fn length(headers: &HeaderMap) -> Option<u64> {
+    headers.get(header::CONTENT_LENGTH)?.to_str().ok()?.parse().ok()
+}
+
 /// Refuses before the first byte what cannot fit.
 fn check_length(api: &Api, headers: &HeaderMap) -> Result<(), ApiError> {
-    let length =
-        headers.get(header::CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let Some(length) = length else { return Ok(()) };
+    let Some(length) = length(headers) else { return Ok(()) };
     if length > api.upload_bytes_max {
         return Err(ApiError::TooLarge(api.upload_bytes_max));
     }
@@ -154,6 +159,8 @@ struct Upload {
     caller: Caller,
     path: LogicalPath,
     wanted: Wanted,
+    /// It is over so soon that the commit may as well be the first to refuse it.
+    is_brief: bool,
 }
 
 impl Upload {
@@ -161,6 +168,9 @@ impl Upload {
     async fn check_place(&self) -> Result<(), ApiError> {
         if self.wanted.key.is_some() {
             return Ok(()); // A repetition is no second upload.
+        }
+        if self.is_brief && self.wanted.replace == Replace::Any {
+            return Ok(()); // Nothing is spared by asking twice.
         }
         let there = match self.api.catalog.stat(&self.caller.user.name, &self.path).await {
             Ok(entry) => Some(entry.content.ok_or(CatalogError::IsAFolder)?.blake3),
@@ -199,12 +209,13 @@ impl Upload {
     }
 
     async fn commit(self, stored: Stored) -> Result<(EntryBody, bool), ApiError> {
-        let Self { api, caller, path, wanted } = self;
+        let Self { api, caller, path, wanted, .. } = self;
         let owner = caller.user.name;
         let idempotency = wanted.key.as_ref().map(|key| Idempotency {
             key: key.clone(),
             request_hash: request_hash(&path, wanted.replace, &stored.blake3),
         });
+        let little = stored.little.clone().filter(|_| wanted.key.is_none());
         let file = NewFile {
             owner: owner.clone(),
             path,
@@ -234,11 +245,18 @@ impl Upload {
             // If this was a repetition, the first upload's extents are the file; these here are nobody's.
             api.extents.abandon(stored).await;
         }
+        if let (Some(little), Some(content)) = (little, &committed.entry.content) {
+            api.extents.fresh.keep(content.id, little);
+        }
         api.tagging.notify_one();
         api.extents.repair_if_short(&file.extents);
         api.events.publish(&owner, Event::FileStored { path: committed.entry.path.to_string() });
         let created = committed.created;
-        Ok((with_redundancy_if_known(&api, committed.entry).await, created))
+        let entry = match wanted.key {
+            None => with_redundancy_of(&api, committed.entry, &file.extents),
+            Some(_) => with_redundancy_if_known(&api, committed.entry).await,
+        };
+        Ok((entry, created))
     }
 }
 

@@ -2,10 +2,11 @@
 
 use crate::{
     catalog::{Catalog, ExtentRow, NewExtent},
+    files::Fresh,
     members::Members,
 };
-use asterism_cluster::{Extent, HedgeDelay, Shards, placement};
-use asterism_erasure::Policy;
+use asterism_cluster::{Extent, HedgeDelay, Shards, StripePool, placement};
+use asterism_erasure::{CELL_BYTES_MAX, Policy};
 use asterism_proto::{ClusterId, NodeId, ShardError, ShardErrorKind};
 use asterism_service::failpoint;
 use std::sync::{
@@ -33,6 +34,19 @@ pub struct Extents {
     pub hedge: Arc<HedgeDelay>,
     /// Told when something became short.
     pub repair: Arc<Notify>,
+    /// The memory of all uploads together.
+    pub stripes: Arc<StripePool>,
+    /// What the tagger wants next.
+    pub fresh: Arc<Fresh>,
+}
+
+/// What all uploads together hold of stripes that are filled, coded or on their way: two dozen of them at full speed, and many
+/// more that take turns.
+const STRIPES_BYTES_MAX: usize = 96 << 20;
+
+/// The memory of all uploads of one process under this policy.
+pub fn stripes(policy: Policy) -> Arc<StripePool> {
+    StripePool::new(policy, CELL_BYTES_MAX, STRIPES_BYTES_MAX)
 }
 
 impl Extents {
@@ -65,10 +79,13 @@ impl Extents {
     /// Losses that the extent survives now.
     pub fn margin(&self, row: &ExtentRow, live: impl Fn(NodeId) -> bool) -> Option<i32> {
         let extent = self.extent(row)?;
-        let good = (0..extent.policy.total())
-            .filter(|&slot| !row.short_slots.contains(&(slot as u8)) && live(extent.nodes[slot]))
-            .count();
-        Some(good as i32 - extent.policy.data() as i32)
+        Some(margin(extent.policy, &extent.nodes, &row.short_slots, live))
+    }
+
+    /// Losses that an extent survives which was written a moment ago.
+    pub fn margin_of_new(&self, extent: &NewExtent, live: impl Fn(NodeId) -> bool) -> Option<i32> {
+        let policy = Policy::new(usize::from(extent.data), usize::from(extent.parity))?;
+        Some(margin(policy, &extent.nodes, &extent.short_slots, live))
     }
 
     /// Notes shards that a read has proven to be missing or damaged; a silent or failing node proves nothing.
@@ -102,4 +119,11 @@ impl Extents {
     pub fn epoch(&self) -> u64 {
         self.epoch.load(Ordering::Relaxed)
     }
+}
+
+/// Shards that can be read, without those that are needed.
+fn margin(policy: Policy, nodes: &[NodeId], short_slots: &[u8], live: impl Fn(NodeId) -> bool) -> i32 {
+    let is_good = |(slot, node): (u8, &NodeId)| !short_slots.contains(&slot) && live(*node);
+    let good = (0..).zip(nodes).filter(|&(slot, node)| is_good((slot, node))).count();
+    good as i32 - policy.data() as i32
 }

@@ -2,11 +2,13 @@
 
 mod download;
 mod extents;
+mod fresh;
 mod media_type;
 #[cfg(test)]
 mod tests;
 mod upload;
 
 pub use download::{Download, DownloadError};
-pub use extents::Extents;
+pub use extents::{Extents, stripes};
+pub use fresh::Fresh;
 pub use upload::{Stored, UploadError};

@@ -8,7 +8,7 @@ use crate::{
     },
     members::TooFewNodes,
 };
-use asterism_cluster::{Extent, ExtentWriter, WriteError, Written, placement};
+use asterism_cluster::{Extent, ExtentWriter, StripeBuffer, WriteError, Written, placement};
 use asterism_erasure::{CELL_BYTES_MAX, EXTENT_BYTES_MAX, Policy};
 use asterism_proto::ExtentId;
 use asterism_service::failpoint;
@@ -29,6 +29,8 @@ const COPIES_BYTES_MAX: usize = 32 << 10;
 const FINISHING_MAX: usize = 2;
 /// A client that sends nothing for this long has gone.
 const BODY_DEADLINE: Duration = Duration::from_secs(60);
+/// Who gets no buffer for this long is sent away.
+const BUFFER_DEADLINE: Duration = Duration::from_secs(60);
 /// Nodes give up a shard of which nothing comes for 30 seconds. If a client takes longer than this to send the next stripe, the
 /// extent ends with what it has, and another one begins when the stripe is there.
 const STRIPE_DEADLINE: Duration = Duration::from_secs(10);
@@ -44,6 +46,8 @@ pub struct Stored {
     pub media_type: String,
     /// In order.
     pub extents: Vec<NewExtent>,
+    /// All of it, if it is little.
+    pub little: Option<Bytes>,
     placed: Vec<Extent>,
 }
 
@@ -65,6 +69,9 @@ pub enum UploadError {
     /// Nodes have no room.
     #[error("the storage nodes are full")]
     Full,
+    /// Other uploads have all the memory that there is for them.
+    #[error("too many uploads at once")]
+    Busy,
     /// Nodes failed while the content was being written.
     #[error("too many storage nodes failed during the upload")]
     Failed(#[source] WriteError),
@@ -101,6 +108,7 @@ impl Extents {
                 blake3: *upload.hasher.finalize().as_bytes(),
                 media_type: media_type::guess(&upload.head),
                 extents,
+                little: upload.little,
                 placed: upload.placed,
             }),
             Err(error) => {
@@ -116,13 +124,27 @@ impl Extents {
     }
 }
 
+/// Content that was not written yet.
+enum Pending {
+    /// Maybe a small file, or nothing.
+    Little(BytesMut),
+    /// A stripe that is not full, begun at this time.
+    Stripe(Instant, StripeBuffer),
+}
+
+impl Default for Pending {
+    fn default() -> Self {
+        Self::Little(BytesMut::new())
+    }
+}
+
 pub(super) struct Upload<'a> {
     extents: &'a Extents,
     hasher: blake3::Hasher,
     size: u64,
     head: BytesMut,
-    /// Content that does not fill a stripe yet.
-    pending: BytesMut,
+    pending: Pending,
+    little: Option<Bytes>,
     writing: Option<(u32, ExtentWriter)>,
     written: u64,
     /// When the extent that is open ends if no stripe comes.
@@ -142,7 +164,8 @@ impl<'a> Upload<'a> {
             hasher: blake3::Hasher::new(),
             size: 0,
             head: BytesMut::new(),
-            pending: BytesMut::new(),
+            pending: Pending::default(),
+            little: None,
             writing: None,
             written: 0,
             stripe_due: Instant::now(),
@@ -176,15 +199,62 @@ impl<'a> Upload<'a> {
             let head = chunk.len().min(HEAD_BYTES - self.head.len());
             self.head.extend_from_slice(&chunk[..head]);
             while !chunk.is_empty() {
-                // Filled to the brim only when more is coming: the last stripe may be the only one.
-                if self.pending.len() == self.stripe_bytes() {
-                    self.write_pending().await?;
-                }
-                let room = self.stripe_bytes() - self.pending.len();
-                self.pending.extend_from_slice(&chunk.split_to(room.min(chunk.len())));
+                self.take(&mut chunk).await?;
             }
         }
         Ok(())
+    }
+
+    /// Takes as much of `chunk` as goes into what is pending.
+    async fn take(&mut self, chunk: &mut Bytes) -> Result<(), UploadError> {
+        match &mut self.pending {
+            Pending::Little(bytes) if bytes.len() + chunk.len() <= COPIES_BYTES_MAX => {
+                bytes.extend_from_slice(&std::mem::take(chunk));
+                return Ok(());
+            }
+            Pending::Little(bytes) => {
+                let mut little = std::mem::take(bytes).freeze();
+                let mut buffer = self.buffer().await?;
+                buffer.fill(&mut little);
+                self.pending = Pending::Stripe(Instant::now(), buffer);
+            }
+            Pending::Stripe(_, buffer) => buffer.fill(chunk),
+        }
+        match &self.pending {
+            Pending::Stripe(_, buffer) if buffer.is_full() => self.write_pending().await,
+            _ if self.must_give_back() => self.give_back().await,
+            _ => Ok(()),
+        }
+    }
+
+    /// A buffer for a stripe. An open extent is ended while others have them all.
+    async fn buffer(&mut self) -> Result<StripeBuffer, UploadError> {
+        let given_up = Instant::now() + BUFFER_DEADLINE;
+        loop {
+            let is_open = self.writing.is_some();
+            let until = if is_open { self.stripe_due.min(given_up) } else { given_up };
+            match timeout_at(until, self.extents.stripes.take()).await {
+                Ok(buffer) => return Ok(buffer),
+                Err(_) if is_open => self.end_extent().await?,
+                Err(_) => return Err(UploadError::Busy),
+            }
+        }
+    }
+
+    /// Whether others wait for the buffer that a slow client does not fill.
+    fn must_give_back(&self) -> bool {
+        match &self.pending {
+            Pending::Stripe(since, _) => {
+                since.elapsed() >= self.stripe_deadline && self.extents.stripes.is_contended()
+            }
+            Pending::Little(_) => false,
+        }
+    }
+
+    /// Writes what is there as the last stripe of its extent.
+    async fn give_back(&mut self) -> Result<(), UploadError> {
+        self.write_pending().await?;
+        self.end_extent().await
     }
 
     /// The next piece of the body. An open extent is ended while a slow one is waited for.
@@ -194,20 +264,32 @@ impl<'a> Upload<'a> {
     ) -> Result<Option<T>, UploadError> {
         let given_up = Instant::now() + BODY_DEADLINE;
         loop {
-            let is_open = self.writing.is_some();
+            let (is_open, holds) = (self.writing.is_some(), matches!(self.pending, Pending::Stripe(..)));
             let until = if is_open { self.stripe_due.min(given_up) } else { given_up };
-            match timeout_at(until, body.next()).await {
-                Ok(chunk) => return Ok(chunk),
-                Err(_) if is_open => self.end_extent().await?,
-                Err(_) => return Err(UploadError::Stalled),
+            let until = if holds { until.min(Instant::now() + self.stripe_deadline) } else { until };
+            if let Ok(chunk) = timeout_at(until, body.next()).await {
+                return Ok(chunk);
+            }
+            let now = Instant::now();
+            if is_open && self.stripe_due <= now {
+                self.end_extent().await?;
+            } else if self.must_give_back() {
+                self.give_back().await?;
+            } else if given_up <= now {
+                return Err(UploadError::Stalled);
             }
         }
     }
 
     /// Ends the last extent and waits for all; the extents in order.
     pub(super) async fn end(&mut self) -> Result<Vec<NewExtent>, UploadError> {
-        if !self.pending.is_empty() {
-            self.write_pending().await?;
+        match std::mem::take(&mut self.pending) {
+            Pending::Little(bytes) if bytes.is_empty() => {}
+            Pending::Little(bytes) => self.write_last(bytes.freeze()).await?,
+            stripe => {
+                self.pending = stripe;
+                self.write_pending().await?;
+            }
         }
         self.finish_writing();
         while let Some(ended) = self.finishing.join_next().await {
@@ -240,21 +322,35 @@ impl<'a> Upload<'a> {
         self.extents.policy.data() * CELL_BYTES_MAX
     }
 
+    /// Writes the stripe that is pending, full or not.
     async fn write_pending(&mut self) -> Result<(), UploadError> {
-        let stripe = self.pending.split().freeze();
-        self.pending.reserve(self.stripe_bytes());
-        if self.writing.is_none() {
-            let small = self.placed.is_empty() && stripe.len() <= COPIES_BYTES_MAX;
-            self.begin(small, stripe.len())?;
-        }
-        let Some((_, writer)) = &mut self.writing else { return Ok(()) };
-        self.written += stripe.len() as u64;
-        writer.write_stripe(stripe).await?;
+        let Pending::Stripe(_, buffer) = std::mem::take(&mut self.pending) else { return Ok(()) };
+        let bytes = buffer.len();
+        let writer = self.writer(false, bytes)?;
+        writer.write_buffer(buffer).await?;
+        self.written += bytes as u64;
         self.stripe_due = Instant::now() + self.stripe_deadline;
         if self.written + self.stripe_bytes() as u64 > EXTENT_BYTES_MAX {
             self.end_extent().await?;
         }
         Ok(())
+    }
+
+    /// Writes the little that is left. If it is all there is, it goes out in one message.
+    async fn write_last(&mut self, content: Bytes) -> Result<(), UploadError> {
+        let small = self.placed.is_empty();
+        self.little = small.then(|| content.clone());
+        self.writer(small, content.len())?.write_only(content).await?;
+        Ok(())
+    }
+
+    /// The extent that is open, or a new one.
+    fn writer(&mut self, small: bool, first_bytes: usize) -> Result<&mut ExtentWriter, UploadError> {
+        let (seq, writer) = match self.writing.take() {
+            Some(open) => open,
+            None => self.begin(small, first_bytes)?,
+        };
+        Ok(&mut self.writing.insert((seq, writer)).1)
     }
 
     /// Lets the open extent become durable while the next one is written.
@@ -268,7 +364,7 @@ impl<'a> Upload<'a> {
         Ok(())
     }
 
-    fn begin(&mut self, small: bool, first_bytes: usize) -> Result<(), UploadError> {
+    fn begin(&mut self, small: bool, first_bytes: usize) -> Result<(u32, ExtentWriter), UploadError> {
         let policy = self.extents.policy;
         let copies = Policy::new(1, policy.parity()).filter(|_| small).unwrap_or(policy);
         let most = if small { first_bytes as u64 } else { EXTENT_BYTES_MAX };
@@ -301,9 +397,8 @@ impl<'a> Upload<'a> {
             writable(nodes[slot])
         })?;
         failpoint::hit("upload.extent_begun");
-        self.writing = Some((self.placed.len() as u32 - 1, writer));
         self.written = 0;
-        Ok(())
+        Ok((self.placed.len() as u32 - 1, writer))
     }
 
     fn finish_writing(&mut self) {
