@@ -2,7 +2,6 @@
 
 use super::{
     Catalog, CatalogError, CredentialId, Result, Tx, User, UserName, dialect::sql, now_ms, row::Columns,
-    users,
 };
 use serde::{Deserialize, Serialize};
 use sqlx::any::AnyRow;
@@ -76,7 +75,7 @@ impl Catalog {
         token_hash: &[u8; 32],
         now_ms: i64,
     ) -> Result<Option<(User, Credential)>> {
-        self.read(move |mut tx| async move {
+        self.look(move |mut tx| async move {
             let found = find(&mut tx, token_hash, now_ms).await;
             (tx, found)
         })
@@ -200,17 +199,22 @@ async fn make_room(tx: &mut Tx, user: &UserName, kind: CredentialKind) -> Result
 }
 
 async fn find(tx: &mut Tx, token_hash: &[u8; 32], now_ms: i64) -> Result<Option<(User, Credential)>> {
+    // Each request asks this, so it is one statement; whoever is logged out a moment ago is out.
     let row = sqlx::query(
-        "SELECT * FROM credentials WHERE token_hash = ? AND (expires_ms IS NULL OR expires_ms > ?)",
+        "SELECT c.id, c.kind, c.label, c.created_ms, c.expires_ms, u.name, u.role, u.password_hash, \
+         u.created_ms AS user_created_ms FROM credentials c JOIN users u ON u.name = c.user_name \
+         WHERE c.token_hash = ? AND (c.expires_ms IS NULL OR c.expires_ms > ?)",
     )
     .bind(&token_hash[..])
     .bind(now_ms)
     .fetch_optional(&mut **tx)
     .await?;
     let Some(row) = row else { return Ok(None) };
-    let user = sqlx::query("SELECT * FROM users WHERE name = ?")
-        .bind(row.text("user_name")?)
-        .fetch_optional(&mut **tx)
-        .await?;
-    user.map(|user| Ok((users::user(&user)?, credential(&row)?))).transpose()
+    let user = User {
+        name: row.user("name")?,
+        role: row.parsed("role")?,
+        password_hash: row.text("password_hash")?,
+        created_ms: row.number("user_created_ms")?,
+    };
+    Ok(Some((user, credential(&row)?)))
 }

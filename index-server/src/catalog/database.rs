@@ -1,8 +1,12 @@
 //! The database behind the catalog: two pools, transactions with a deadline, and retries where nothing was committed.
 
 use super::{
-    CatalogError, Dialect, Result, Tx, error::SqlFault, error::Trouble, leases::Fence, migrations, mysql,
-    sqlite,
+    CatalogError, Dialect, Result, Tx,
+    batch::{Back, COMMIT_DEADLINE, Ended, Line, Urgency},
+    error::SqlFault,
+    error::Trouble,
+    leases::Fence,
+    migrations, mysql, sqlite,
 };
 use asterism_service::{Backoff, failpoint};
 use sqlx::AnyPool;
@@ -13,8 +17,6 @@ use tokio::time::{Instant, timeout_at};
 pub const CALL_DEADLINE: Duration = Duration::from_secs(20);
 /// A call that finds no free connection gives up after this time.
 pub(super) const ACQUIRE_DEADLINE: Duration = Duration::from_secs(10);
-/// A commit gets its own time: cut short, nobody knows whether it happened.
-const COMMIT_DEADLINE: Duration = Duration::from_secs(30);
 /// A health check that takes longer has failed.
 const PING_DEADLINE: Duration = Duration::from_secs(2);
 /// Deadlocks and lost races are rare; more in a row than this are a fault, not bad luck.
@@ -33,8 +35,10 @@ struct Inner {
     dialect: Dialect,
     /// Snapshots, as many at once as the pool holds.
     reads: AnyPool,
-    /// For SQLite one single connection: writers queue here, and none ever meets SQLITE_BUSY.
+    /// For SQLite one single connection, which only the line takes.
     writes: AnyPool,
+    /// For SQLite: writers share commits, and none ever meets SQLITE_BUSY. A server knows how to do that by itself.
+    line: Option<Line>,
     /// Held for as long as an SQLite file is open: a second process is turned away.
     _lock: Option<File>,
 }
@@ -91,7 +95,8 @@ impl Database {
         };
         migrations::run(&pools.writes, dialect).await?;
         let Pools { reads, writes } = pools;
-        Ok(Self { inner: Arc::new(Inner { dialect, reads, writes, _lock: lock }), fence: None })
+        let line = (dialect == Dialect::Sqlite).then(|| Line::begin(writes.clone()));
+        Ok(Self { inner: Arc::new(Inner { dialect, reads, writes, line, _lock: lock }), fence: None })
     }
 
     /// The same database, but every write first checks `fence`, in its own transaction.
@@ -119,6 +124,29 @@ impl Database {
             let (tx, outcome) = operation(tx).await;
             // What was read is read, even if the connection broke just after.
             tx.rollback().await.ok();
+            outcome
+        };
+        within(Instant::now() + CALL_DEADLINE, attempt).await
+    }
+
+    /// Runs `operation`, which asks the database once: a statement is a snapshot by itself.
+    ///
+    /// # Errors
+    /// As [`Database::read`].
+    pub async fn look<T, F, Fut>(&self, operation: F) -> Result<T>
+    where
+        F: FnOnce(Tx) -> Fut,
+        Fut: Future<Output = (Tx, Result<T>)>,
+    {
+        let attempt = async {
+            let connection = self.inner.reads.acquire().await?;
+            let (tx, outcome) = operation(Tx::on(connection, self.dialect())).await;
+            match &outcome {
+                // What the connection is good for now, nobody knows.
+                Err(CatalogError::Unavailable(_) | CatalogError::Internal(_)) => drop(tx),
+                // The answer was read to its end, so the connection can serve the next one.
+                _ => drop(tx.let_go()),
+            }
             outcome
         };
         within(Instant::now() + CALL_DEADLINE, attempt).await
@@ -156,15 +184,13 @@ impl Database {
         F: FnMut(Tx) -> Fut,
         Fut: Future<Output = (Tx, Result<T>)>,
     {
+        if let Some(line) = &self.inner.line {
+            return self.write_in_line(line, deadline, operation).await;
+        }
         let attempt = async {
             let connection = self.inner.writes.acquire().await?;
-            let mut tx = Tx::begin(connection, self.dialect(), self.dialect().begin_write()).await?;
-            if let Some(fence) = &self.fence
-                && let Err(error) = fence.check(&mut tx).await
-            {
-                return Ok((tx, Err(error)));
-            }
-            Ok(operation(tx).await)
+            let tx = Tx::begin(connection, self.dialect(), self.dialect().begin_write()).await?;
+            Ok(self.fenced_operation(tx, operation).await)
         };
         let (tx, outcome) = within(deadline, attempt).await?;
         match outcome {
@@ -180,6 +206,74 @@ impl Database {
                 Err(error)
             }
         }
+    }
+
+    /// One write in a transaction that others share.
+    async fn write_in_line<T, F, Fut>(&self, line: &Line, deadline: Instant, operation: &mut F) -> Result<T>
+    where
+        F: FnMut(Tx) -> Fut,
+        Fut: Future<Output = (Tx, Result<T>)>,
+    {
+        let urgency = if self.fence.is_some() { Urgency::Background } else { Urgency::Request };
+        let attempt = async {
+            let seat = tokio::time::timeout(ACQUIRE_DEADLINE, line.seat(urgency));
+            let seat = seat.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
+            let dialect = Dialect::Sqlite;
+            let tx = match seat.before {
+                0 => Tx::on(seat.connection, dialect),
+                1 => Tx::begin(seat.connection, dialect, "SAVEPOINT own").await?,
+                _ => Tx::begin(seat.connection, dialect, "RELEASE own; SAVEPOINT own").await?,
+            };
+            let (tx, outcome) = self.fenced_operation(tx, operation).await;
+            // A connection that is dropped on the way takes the whole transaction with it.
+            let back = match (&outcome, seat.before) {
+                (Ok(_), _) => tx.let_go().map(Back::Open),
+                (Err(_), 0) => tx.ended_by("ROLLBACK").await.ok().map(Back::RolledBack),
+                (Err(_), _) => tx.ended_by("ROLLBACK TO own").await.ok().map(Back::Open),
+            };
+            let stayed = matches!(back, Some(Back::Open(_)));
+            if let Some(back) = back {
+                seat.back.send(back).ok();
+            }
+            Ok((outcome, stayed.then_some(seat.ended)))
+        };
+        let (outcome, ended) = within(deadline, attempt).await?;
+        let lost = || CatalogError::Unavailable(Trouble::Lost);
+        let Some(ended) = ended else { return outcome.and_then(|_| Err(lost())) };
+        // The others in the transaction may take as long as a call may, then comes the commit.
+        let ended = tokio::time::timeout(CALL_DEADLINE + COMMIT_DEADLINE, ended).await;
+        let doubt = match ended {
+            Ok(Ok(Ended::Committed)) => return outcome,
+            // Also who was refused must look again: what stood against it may have been lost as well.
+            Ok(Ok(Ended::Lost)) => return Err(lost()),
+            Ok(Ok(ended)) => ended.doubt(),
+            _ => None,
+        };
+        let doubt = doubt.unwrap_or(Trouble::Deadline(COMMIT_DEADLINE));
+        // Whoever changed nothing has no doubt about that.
+        Err(if outcome.is_ok() {
+            CatalogError::OutcomeUnknown(doubt)
+        } else {
+            CatalogError::Unavailable(doubt)
+        })
+    }
+
+    async fn fenced_operation<T, F, Fut>(&self, mut tx: Tx, operation: &mut F) -> (Tx, Result<T>)
+    where
+        F: FnMut(Tx) -> Fut,
+        Fut: Future<Output = (Tx, Result<T>)>,
+    {
+        if let Some(fence) = &self.fence
+            && let Err(error) = fence.check(&mut tx).await
+        {
+            return (tx, Err(error));
+        }
+        operation(tx).await
+    }
+
+    /// Transactions that SQLite was asked to make durable; several writes share one.
+    pub fn commits(&self) -> u64 {
+        self.inner.line.as_ref().map_or(0, Line::commits)
     }
 
     /// Whether the database answers, soon enough for somebody who waits for it.

@@ -1,7 +1,7 @@
 //! What a caller can do about a failed call; the detail lives in the source.
 
 use sqlx::{Error as Sql, mysql::MySqlDatabaseError, sqlite::SqliteError};
-use std::time::Duration;
+use std::{sync::Arc, time::Duration};
 
 /// The catalog's result.
 pub type Result<T> = std::result::Result<T, CatalogError>;
@@ -53,6 +53,12 @@ pub enum Trouble {
     /// The database or its driver said so.
     #[error(transparent)]
     Sql(Sql),
+    /// The same, for all who shared a commit.
+    #[error(transparent)]
+    Shared(Arc<Sql>),
+    /// A transaction that was shared with others was lost with one of them.
+    #[error("the transaction was lost")]
+    Lost,
     /// No answer in time.
     #[error("no answer within {0:?}")]
     Deadline(Duration),
@@ -70,6 +76,7 @@ impl CatalogError {
     /// Nothing was committed, and the same transaction begun again may well succeed.
     pub(crate) fn is_worth_a_retry(&self) -> bool {
         match self {
+            Self::Unavailable(Trouble::Lost) => true,
             Self::Unavailable(Trouble::Sql(error)) | Self::Internal(Trouble::Sql(error)) => {
                 matches!(SqlFault::of(error), SqlFault::Contended | SqlFault::Overtaken)
             }

@@ -3,7 +3,7 @@
 use super::{
     Catalog, CatalogError, ContentId, NewExtent, Result, Tx,
     dialect::{sql, values},
-    elsewhere::{self, Marks, marks_by_extent, marks_query},
+    elsewhere::{self, Marks},
     row::{Columns, signed},
 };
 use asterism_proto::{ExtentId, NodeId};
@@ -71,7 +71,7 @@ impl Catalog {
     /// [`CatalogError::NotFound`]: the content was deleted or replaced.
     pub async fn extents(&self, content: ContentId, range: Range<u64>) -> Result<Vec<ExtentRow>> {
         let (start, end) = (signed(range.start)?, i64::try_from(range.end).unwrap_or(i64::MAX));
-        self.read(move |mut tx| async move {
+        self.look(move |mut tx| async move {
             let rows = extents(&mut tx, content, start, end).await;
             (tx, rows)
         })
@@ -92,28 +92,41 @@ impl Catalog {
 }
 
 async fn extents(tx: &mut Tx, content: ContentId, start: i64, end: i64) -> Result<Vec<ExtentRow>> {
-    let known =
-        sqlx::query("SELECT id FROM contents WHERE id = ?").bind(content.0).fetch_optional(&mut **tx).await?;
-    known.ok_or(CatalogError::NotFound("content"))?;
-    let condition = "x.content = ? AND x.file_offset < ? AND x.file_offset + x.bytes > ?";
-    let rows =
-        sqlx::query(sql(format!("SELECT {EXTENT_COLUMNS} FROM extents x WHERE {condition} ORDER BY x.seq")))
-            .bind(content.0)
-            .bind(end)
-            .bind(start)
-            .fetch_all(&mut **tx)
-            .await?;
-    let marks = sqlx::query(sql(marks_query("JOIN extents x ON x.id = m.extent", condition)))
-        .bind(content.0)
-        .bind(end)
-        .bind(start)
-        .bind(content.0)
-        .bind(end)
-        .bind(start)
-        .fetch_all(&mut **tx)
-        .await?;
-    let mut marks = marks_by_extent(&marks)?;
-    rows.iter().map(|row| extent(row, marks.remove(&extent_id(row, "id")?).unwrap_or_default())).collect()
+    // One row for each note of an extent, one for an extent without any, and one without an extent if the content has none here.
+    // Two kinds of notes multiply, but no extent has more slots than a policy.
+    let rows = sqlx::query(sql(format!(
+        "SELECT {EXTENT_COLUMNS}, s.slot AS short_slot, m.slot AS moved_slot, m.node AS moved_node FROM contents k \
+         LEFT JOIN extents x ON x.content = k.id AND x.file_offset < ? AND x.file_offset + x.bytes > ? \
+         LEFT JOIN short_shards s ON s.extent = x.id LEFT JOIN elsewhere m ON m.extent = x.id \
+         WHERE k.id = ? ORDER BY x.seq, s.slot, m.slot"
+    )))
+    .bind(end)
+    .bind(start)
+    .bind(content.0)
+    .fetch_all(&mut **tx)
+    .await?;
+    if rows.is_empty() {
+        return Err(CatalogError::NotFound("content"));
+    }
+    let mut extents: Vec<ExtentRow> = Vec::with_capacity(rows.len());
+    for row in &rows {
+        let Some(seq) = row.maybe_number::<u32>("seq")? else { continue };
+        if extents.last().is_none_or(|last| last.seq != seq) {
+            extents.push(extent(row, Marks::default())?);
+        }
+        let Some(last) = extents.last_mut() else { continue };
+        if let Some(slot) = row.maybe_number("short_slot")?
+            && last.short_slots.last() != Some(&slot)
+        {
+            last.short_slots.push(slot);
+        }
+        if let Some(slot) = row.maybe_number("moved_slot")?
+            && last.elsewhere.iter().all(|(known, _)| *known != slot)
+        {
+            last.elsewhere.push((slot, row.parsed("moved_node")?));
+        }
+    }
+    Ok(extents)
 }
 
 async fn extent_by_id(tx: &mut Tx, id: ExtentId) -> Result<ExtentRow> {

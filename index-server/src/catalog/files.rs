@@ -1,7 +1,7 @@
 //! The one transaction that makes an upload a file.
 
 use super::{
-    Catalog, CatalogError, ContentId, Entry, EntryId, LogicalPath, Result, Tx, UserName,
+    Catalog, CatalogError, Content, ContentId, Entry, EntryId, LogicalPath, Result, Tx, UserName,
     dialect::sql,
     extents::{check_extents, insert_extents},
     idempotency, now_ms,
@@ -9,7 +9,7 @@ use super::{
     purge::drop_content,
     row::{Columns, signed},
     search::folded,
-    tree::{FILE, FOLDER, entry_by_id, folder, folder_made, share_tree},
+    tree::{FILE, FOLDER, folder, folder_made, share_tree},
 };
 use asterism_proto::{ExtentId, NodeId};
 use serde::{Deserialize, Serialize};
@@ -165,19 +165,29 @@ async fn place(tx: &mut Tx, file: &NewFile) -> Result<Committed> {
     };
     let old = occupant(tx, owner, parent, name).await?;
     may_replace(file.replace, old.as_ref())?;
-    let content = insert_content(tx, file).await?;
-    insert_extents(tx, content, &file.extents).await?;
+    let now = now_ms();
+    let content = insert_content(tx, file, now).await?;
+    insert_extents(tx, content.id, &file.extents).await?;
     let id = match &old {
         Some(old) => {
-            point_to(tx, old.id, content).await?;
+            point_to(tx, old.id, content.id, now).await?;
             drop_content(tx, old.content).await?;
             old.id
         }
-        None => insert_file(tx, owner, parent, name, content).await?,
+        None => insert_file(tx, owner, parent, name, content.id, now).await?,
     };
-    outbox::push(tx, Topic::Tag, EntryId(id), Scope::Entry, Some(content)).await?;
-    outbox::push(tx, Topic::Graph, EntryId(id), Scope::Entry, None).await?;
-    Ok(Committed { entry: entry_by_id(tx, id, file.path.clone()).await?, created: old.is_none() })
+    let id = EntryId(id);
+    let to_do = [(Topic::Tag, id, Scope::Entry, Some(content.id)), (Topic::Graph, id, Scope::Entry, None)];
+    outbox::push_all(tx, &to_do).await?;
+    let entry = Entry {
+        id,
+        owner: owner.clone(),
+        path: file.path.clone(),
+        created_ms: old.as_ref().map_or(now, |old| old.created_ms),
+        modified_ms: now,
+        content: Some(content),
+    };
+    Ok(Committed { entry, created: old.is_none() })
 }
 
 /// The file that has the name now.
@@ -185,13 +195,15 @@ struct Occupant {
     id: i64,
     content: ContentId,
     blake3: [u8; 32],
+    created_ms: i64,
 }
 
 /// Locks what has the name, so that of two uploads to one path the second sees the first.
 async fn occupant(tx: &mut Tx, owner: &UserName, parent: i64, name: &str) -> Result<Option<Occupant>> {
     let lock = tx.dialect().for_update();
-    let select =
-        format!("SELECT id, kind, content FROM entries WHERE owner = ? AND parent = ? AND name = ?{lock}");
+    let select = format!(
+        "SELECT id, kind, content, created_ms FROM entries WHERE owner = ? AND parent = ? AND name = ?{lock}"
+    );
     let row = sqlx::query(sql(select))
         .bind(owner.as_str())
         .bind(parent)
@@ -205,7 +217,8 @@ async fn occupant(tx: &mut Tx, owner: &UserName, parent: i64, name: &str) -> Res
     let content: ContentId = row.number("content")?;
     let hash =
         sqlx::query("SELECT blake3 FROM contents WHERE id = ?").bind(content.0).fetch_one(&mut **tx).await?;
-    Ok(Some(Occupant { id: row.number("id")?, content, blake3: hash.digest("blake3")? }))
+    let (id, created_ms) = (row.number("id")?, row.number("created_ms")?);
+    Ok(Some(Occupant { id, content, blake3: hash.digest("blake3")?, created_ms }))
 }
 
 fn may_replace(replace: Replace, old: Option<&Occupant>) -> Result<()> {
@@ -218,13 +231,16 @@ fn may_replace(replace: Replace, old: Option<&Occupant>) -> Result<()> {
     }
 }
 
-async fn insert_content(tx: &mut Tx, file: &NewFile) -> Result<ContentId> {
+async fn insert_content(tx: &mut Tx, file: &NewFile, now: i64) -> Result<Content> {
     let (size, hash) = (signed(file.size)?, &file.blake3[..]);
-    let media_type = &file.media_type.as_bytes()[..file.media_type.floor_char_boundary(255)];
+    let media_type = &file.media_type[..file.media_type.floor_char_boundary(255)];
     let insert = "INSERT INTO contents (size, blake3, media_type, created_ms) VALUES (?, ?, ?, ?)";
-    tx.insert(insert, |query| query.bind(size).bind(hash).bind(media_type).bind(now_ms()))
+    let id = tx
+        .insert(insert, |query| query.bind(size).bind(hash).bind(media_type.as_bytes()).bind(now))
         .await
-        .map(ContentId)
+        .map(ContentId)?;
+    let (blake3, media_type) = (file.blake3, media_type.to_owned());
+    Ok(Content { id, size: file.size, blake3, media_type, created_ms: now })
 }
 
 async fn insert_file(
@@ -233,8 +249,9 @@ async fn insert_file(
     parent: i64,
     name: &str,
     content: ContentId,
+    now: i64,
 ) -> Result<i64> {
-    let (owner, name, folded, now) = (owner.as_str(), name.as_bytes(), folded(name), now_ms());
+    let (owner, name, folded) = (owner.as_str(), name.as_bytes(), folded(name));
     let insert = "INSERT INTO entries (owner, parent, name, name_folded, kind, content, created_ms, modified_ms) VALUES (?, ?, ?, ?, ?, ?, ?, ?)";
     tx.insert(insert, |query| {
         let query = query.bind(owner).bind(parent).bind(name).bind(folded);
@@ -243,10 +260,10 @@ async fn insert_file(
     .await
 }
 
-async fn point_to(tx: &mut Tx, entry: i64, content: ContentId) -> Result<()> {
+async fn point_to(tx: &mut Tx, entry: i64, content: ContentId, now: i64) -> Result<()> {
     sqlx::query("UPDATE entries SET content = ?, modified_ms = ? WHERE id = ?")
         .bind(content.0)
-        .bind(now_ms())
+        .bind(now)
         .bind(entry)
         .execute(&mut **tx)
         .await?;

@@ -55,7 +55,7 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Unavailable`].
     pub async fn lease(&self, name: &str) -> Result<Option<Lease>> {
-        self.read(move |mut tx| async move {
+        self.look(move |mut tx| async move {
             let lease = find(&mut tx, name, "").await;
             (tx, lease)
         })

@@ -4,6 +4,7 @@
 //! user's tree lock the user's row, shared to add something, exclusively to move something, so that no two moves make a cycle.
 //! What derived stores must know leaves through the outbox, in the same transaction. Nothing here knows HTTP, gRPC or which node lives.
 
+mod batch;
 mod below;
 mod credentials;
 mod database;
@@ -12,6 +13,7 @@ mod elsewhere;
 mod error;
 mod extents;
 mod files;
+mod found;
 mod groups;
 mod idempotency;
 mod leases;
@@ -54,6 +56,7 @@ pub use elsewhere::Scattered;
 pub use error::{CatalogError, Result, Trouble};
 pub use extents::ExtentRow;
 pub use files::{Committed, NewExtent, NewFile, Replace};
+pub use found::FoundTags;
 pub use groups::Group;
 pub use idempotency::{Idempotency, KEY_BYTES_MAX, Remembered};
 pub use leases::Lease;
@@ -129,6 +132,15 @@ impl Catalog {
         Fut: Future<Output = (Tx, Result<T>)>,
     {
         self.database.read(operation).await
+    }
+
+    /// See [`Database::look`].
+    pub(crate) async fn look<T, F, Fut>(&self, operation: F) -> Result<T>
+    where
+        F: FnOnce(Tx) -> Fut,
+        Fut: Future<Output = (Tx, Result<T>)>,
+    {
+        self.database.look(operation).await
     }
 
     pub(crate) async fn write<T, F, Fut>(&self, operation: F) -> Result<T>

@@ -3,7 +3,13 @@
 //! A row says *what* is out of date, not how it changed: who handles it looks at the present state, so order does not matter and
 //! handling a row twice changes nothing.
 
-use super::{Catalog, ContentId, EntryId, Result, Tx, page_limit, row::Columns};
+use super::{
+    Catalog, ContentId, EntryId, Result, Tx,
+    dialect::{sql, values},
+    extents::ROWS_PER_STATEMENT,
+    page_limit,
+    row::Columns,
+};
 
 /// Longest error kept with a failing row.
 const ERROR_BYTES_MAX: usize = 1024;
@@ -58,13 +64,25 @@ pub(super) async fn push(
     scope: Scope,
     content: Option<ContentId>,
 ) -> Result<()> {
-    sqlx::query("INSERT INTO outbox (topic, entry, scope, content, attempts, not_before_ms) VALUES (?, ?, ?, ?, 0, 0)")
-        .bind(topic.as_str())
-        .bind(entry.0)
-        .bind(i64::from(scope == Scope::Subtree))
-        .bind(content.map(|content| content.0))
-        .execute(&mut **tx)
-        .await?;
+    push_all(tx, &[(topic, entry, scope, content)]).await
+}
+
+/// Rows for several topics or entries, in one statement.
+pub(super) async fn push_all(tx: &mut Tx, rows: &[(Topic, EntryId, Scope, Option<ContentId>)]) -> Result<()> {
+    for rows in rows.chunks(ROWS_PER_STATEMENT) {
+        let marks = vec!["(?, ?, ?, ?, 0, 0)"; rows.len()].join(", ");
+        let mut insert = sqlx::query(sql(format!(
+            "INSERT INTO outbox (topic, entry, scope, content, attempts, not_before_ms) VALUES {marks}"
+        )));
+        for (topic, entry, scope, content) in rows {
+            insert = insert
+                .bind(topic.as_str())
+                .bind(entry.0)
+                .bind(i64::from(*scope == Scope::Subtree))
+                .bind(content.map(|content| content.0));
+        }
+        insert.execute(&mut **tx).await?;
+    }
     Ok(())
 }
 
@@ -74,7 +92,7 @@ impl Catalog {
     /// # Errors
     /// [`super::CatalogError::Unavailable`].
     pub async fn outbox_pending(&self, topic: Topic, now_ms: i64, limit: u32) -> Result<Vec<OutboxRow>> {
-        self.read(move |mut tx| async move {
+        self.look(move |mut tx| async move {
             let rows = pending(&mut tx, topic, now_ms, limit).await;
             (tx, rows)
         })
@@ -113,7 +131,7 @@ impl Catalog {
     /// # Errors
     /// [`super::CatalogError::Unavailable`].
     pub async fn outbox_count(&self, topic: Topic) -> Result<(u64, Option<String>)> {
-        self.read(move |mut tx| async move {
+        self.look(move |mut tx| async move {
             let counted = count(&mut tx, topic).await;
             (tx, counted)
         })
@@ -145,24 +163,27 @@ async fn pending(tx: &mut Tx, topic: Topic, now_ms: i64, limit: u32) -> Result<V
         .collect()
 }
 
-async fn delete(tx: &mut Tx, seqs: &[i64]) -> Result<()> {
-    for seq in seqs {
-        sqlx::query("DELETE FROM outbox WHERE seq = ?").bind(*seq).execute(&mut **tx).await?;
+pub(super) async fn delete(tx: &mut Tx, seqs: &[i64]) -> Result<()> {
+    for seqs in seqs.chunks(ROWS_PER_STATEMENT) {
+        let list = values(seqs.len(), 1);
+        let mut delete = sqlx::query(sql(format!("DELETE FROM outbox WHERE seq IN {list}")));
+        for seq in seqs {
+            delete = delete.bind(*seq);
+        }
+        delete.execute(&mut **tx).await?;
     }
     Ok(())
 }
 
 async fn count(tx: &mut Tx, topic: Topic) -> Result<(u64, Option<String>)> {
-    let row = sqlx::query("SELECT COUNT(*) AS waiting FROM outbox WHERE topic = ?")
-        .bind(topic.as_str())
-        .fetch_one(&mut **tx)
-        .await?;
-    let failed = sqlx::query(
-        "SELECT last_error FROM outbox WHERE topic = ? AND attempts > 0 ORDER BY seq DESC LIMIT 1",
+    let row = sqlx::query(
+        "SELECT COUNT(*) AS waiting, (SELECT last_error FROM outbox WHERE topic = ? AND attempts > 0 \
+         ORDER BY seq DESC LIMIT 1) AS newest_error FROM outbox WHERE topic = ?",
     )
     .bind(topic.as_str())
-    .fetch_optional(&mut **tx)
+    .bind(topic.as_str())
+    .fetch_one(&mut **tx)
     .await?;
-    let error = failed.map(|row| row.maybe_bytes("last_error")).transpose()?.flatten();
+    let error = row.maybe_bytes("newest_error")?;
     Ok((row.number("waiting")?, error.map(|error| String::from_utf8_lossy(&error).into_owned())))
 }

@@ -3,10 +3,13 @@
 use super::{
     Catalog, CatalogError, Entry, EntryId, LogicalPath, PATH_DEPTH_MAX, Result, TagState, Tagging, Tx,
     UserName,
+    dialect::{sql, values},
+    extents::ROWS_PER_STATEMENT,
     row::Columns,
     taggings,
-    tree::{ROOT, entry_by_id},
+    tree::{ENTRY_COLUMNS, ROOT, below, entry},
 };
+use std::collections::HashMap;
 
 /// A file as the tag graph shows it.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,6 +41,21 @@ impl Catalog {
         .await
     }
 
+    /// Several files as they are now; those that are a folder, in the trash or gone are not among them.
+    ///
+    /// # Errors
+    /// [`CatalogError::Unavailable`].
+    pub async fn projections(&self, entries: &[EntryId]) -> Result<Vec<Projection>> {
+        if entries.is_empty() {
+            return Ok(Vec::new());
+        }
+        self.read(move |mut tx| async move {
+            let projections = projections(&mut tx, entries).await;
+            (tx, projections)
+        })
+        .await
+    }
+
     /// The file or folder with this number.
     ///
     /// # Errors
@@ -55,6 +73,9 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::Unavailable`].
     pub async fn entries(&self, ids: &[EntryId]) -> Result<Vec<Entry>> {
+        if ids.is_empty() {
+            return Ok(Vec::new());
+        }
         self.read(move |mut tx| async move {
             let entries = entries(&mut tx, ids).await;
             (tx, entries)
@@ -64,50 +85,86 @@ impl Catalog {
 }
 
 async fn projection(tx: &mut Tx, id: EntryId) -> Result<Option<Projection>> {
-    let Some(Entry { owner, path, content: Some(content), .. }) = reachable(tx, id).await? else {
-        return Ok(None);
-    };
-    let mut tags = taggings::taggings(tx, &[id]).await?.remove(&id).unwrap_or_default();
-    tags.retain(|tagging| tagging.state != TagState::Rejected);
-    let name = path.name().unwrap_or_default().to_owned();
-    Ok(Some(Projection { entry: id, owner, name, path, size: content.size, tags }))
+    Ok(projections(tx, &[id]).await?.pop())
 }
 
+async fn projections(tx: &mut Tx, ids: &[EntryId]) -> Result<Vec<Projection>> {
+    let files = entries(tx, ids).await?;
+    let mut tags = HashMap::new();
+    for ids in ids.chunks(ROWS_PER_STATEMENT) {
+        tags.extend(taggings::taggings(tx, ids).await?);
+    }
+    let project = |file: Entry| {
+        let size = file.content?.size;
+        let mut tags = tags.remove(&file.id).unwrap_or_default();
+        tags.retain(|tagging| tagging.state != TagState::Rejected);
+        let name = file.path.name().unwrap_or_default().to_owned();
+        Some(Projection { entry: file.id, owner: file.owner, name, path: file.path, size, tags })
+    };
+    Ok(files.into_iter().filter_map(project).collect())
+}
+
+/// The entries that can be reached from the root, in the order of `ids`.
 async fn entries(tx: &mut Tx, ids: &[EntryId]) -> Result<Vec<Entry>> {
-    let mut found = Vec::with_capacity(ids.len());
+    let mut rows = HashMap::with_capacity(ids.len());
+    for ids in ids.chunks(ROWS_PER_STATEMENT) {
+        let mut select = sqlx::query(sql(format!(
+            "SELECT {ENTRY_COLUMNS} FROM entries e LEFT JOIN contents c ON c.id = e.content WHERE e.id IN {}",
+            values(ids.len(), 1)
+        )));
+        for id in ids {
+            select = select.bind(id.0);
+        }
+        for row in select.fetch_all(&mut **tx).await? {
+            rows.insert(row.number::<i64>("id")?, row);
+        }
+    }
+    let mut folders = Folders::default();
+    let mut found = Vec::with_capacity(rows.len());
     for id in ids {
-        found.extend(reachable(tx, *id).await?);
+        let Some(row) = rows.get(&id.0) else { continue };
+        let Some(folder) = folders.path(tx, row.number("parent")?).await? else { continue };
+        found.push(entry(row, below(&folder, &row.name("name")?)?)?);
     }
     Ok(found)
 }
 
 async fn reachable(tx: &mut Tx, id: EntryId) -> Result<Option<Entry>> {
-    match path_of(tx, id).await? {
-        Some(path) => entry_by_id(tx, id.0, path).await.map(Some),
-        None => Ok(None),
-    }
+    Ok(entries(tx, &[id]).await?.pop())
 }
 
-/// From the entry up to the root; none if the way ends in the trash.
-async fn path_of(tx: &mut Tx, id: EntryId) -> Result<Option<LogicalPath>> {
-    let mut names = Vec::new();
-    let mut next = id.0;
-    while next > ROOT {
-        if names.len() > PATH_DEPTH_MAX {
-            return Err(CatalogError::invariant(format!("the way up from entry {id} has no end")));
+/// The paths of folders, each looked up once: files that are looked at together mostly lie together.
+#[derive(Default)]
+struct Folders(HashMap<i64, Option<LogicalPath>>);
+
+impl Folders {
+    /// From the folder up to the root; none if the way ends in the trash.
+    async fn path(&mut self, tx: &mut Tx, folder: i64) -> Result<Option<LogicalPath>> {
+        let mut names: Vec<(i64, String)> = Vec::new();
+        let mut next = folder;
+        let known = loop {
+            match self.0.get(&next) {
+                Some(known) => break known.clone(),
+                None if next == ROOT => break Some(LogicalPath::root()),
+                None if next < ROOT => break None,
+                None => {}
+            }
+            if names.len() > PATH_DEPTH_MAX {
+                return Err(CatalogError::invariant(format!("the way up from folder {folder} has no end")));
+            }
+            let row = sqlx::query("SELECT parent, name FROM entries WHERE id = ?")
+                .bind(next)
+                .fetch_optional(&mut **tx)
+                .await?;
+            let Some(row) = row else { break None };
+            names.push((next, row.name("name")?));
+            next = row.number("parent")?;
+        };
+        let mut path = known;
+        for (id, name) in names.into_iter().rev() {
+            path = path.map(|above| below(&above, &name)).transpose()?;
+            self.0.insert(id, path.clone());
         }
-        let row = sqlx::query("SELECT parent, name FROM entries WHERE id = ?")
-            .bind(next)
-            .fetch_optional(&mut **tx)
-            .await?;
-        let Some(row) = row else { return Ok(None) };
-        names.push(row.name("name")?);
-        next = row.number("parent")?;
+        Ok(path)
     }
-    if next < ROOT || names.is_empty() {
-        return Ok(None);
-    }
-    names.reverse();
-    let path = format!("/{}", names.join("/")).parse();
-    path.map(Some).map_err(|error| CatalogError::invariant(format!("entry {id}: {error}")))
 }

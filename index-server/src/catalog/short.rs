@@ -68,7 +68,7 @@ impl Catalog {
     /// # Errors
     /// [`super::CatalogError::Unavailable`].
     pub async fn short_count(&self) -> Result<u64> {
-        self.read(move |mut tx| async move {
+        self.look(move |mut tx| async move {
             let row = sqlx::query("SELECT COUNT(DISTINCT extent) AS extents FROM short_shards")
                 .fetch_one(&mut *tx)
                 .await;

@@ -2,7 +2,6 @@
 
 use super::{
     Catalog, CatalogError, ContentId, EntryId, Result, Tag, TagCount, TagState, Tagging, Tx, UserName,
-    WeightedTag,
     dialect::{sql, values},
     outbox::{self, Scope, Topic},
     page_limit,
@@ -14,35 +13,10 @@ use std::collections::{BTreeSet, HashMap};
 
 /// What a person gives to one file; far more than a person can read.
 pub const TAGS_PER_FILE_MAX: i64 = 500;
-/// Longest evidence kept.
-const EVIDENCE_BYTES_MAX: usize = 500;
 /// The source of what a person gave.
 const BY_HAND: &str = "user";
 
 impl Catalog {
-    /// Replaces what `source` found in an earlier look at the file. What people confirmed or rejected stays. Does nothing and gives
-    /// false if the file has another content by now.
-    ///
-    /// # Errors
-    /// [`CatalogError::Unavailable`].
-    pub async fn set_automatic(
-        &self,
-        entry: EntryId,
-        content: ContentId,
-        source: &str,
-        version: &str,
-        tags: &[WeightedTag],
-    ) -> Result<bool> {
-        if !is_label(source) || !is_label(version) || tags.len() as i64 > TAGS_PER_FILE_MAX {
-            return Err(CatalogError::invariant("not what a tagger may say"));
-        }
-        self.write(move |mut tx| async move {
-            let set = set_automatic(&mut tx, entry, content, (source, version), tags).await;
-            (tx, set)
-        })
-        .await
-    }
-
     /// `user` says that the file carries `tag`.
     ///
     /// # Errors
@@ -102,44 +76,8 @@ impl Catalog {
     }
 }
 
-async fn set_automatic(
-    tx: &mut Tx,
-    entry: EntryId,
-    content: ContentId,
-    (source, version): (&str, &str),
-    tags: &[WeightedTag],
-) -> Result<bool> {
-    if lock_file(tx, entry).await? != Some(content) {
-        return Ok(false);
-    }
-    sqlx::query("DELETE FROM taggings WHERE entry = ? AND source = ? AND state = 0")
-        .bind(entry.0)
-        .bind(source)
-        .execute(&mut **tx)
-        .await?;
-    let ids = tag_ids(tx, tags.iter().map(|found| &found.tag)).await?;
-    let keep = tx.dialect().or_keep("entry, tag", "tag");
-    for found in tags {
-        let evidence = &found.evidence.as_bytes()[..found.evidence.floor_char_boundary(EVIDENCE_BYTES_MAX)];
-        let score = if found.score.is_finite() { found.score.clamp(0.0, 1.0) } else { 0.0 };
-        sqlx::query(sql(format!(
-            "INSERT INTO taggings (entry, tag, source, version, score, evidence, state) VALUES (?, ?, ?, ?, ?, ?, 0){keep}"
-        )))
-        .bind(entry.0)
-        .bind(ids[&found.tag])
-        .bind(source)
-        .bind(version)
-        .bind(score)
-        .bind(evidence)
-        .execute(&mut **tx)
-        .await?;
-    }
-    outbox::push(tx, Topic::Graph, entry, Scope::Entry, None).await?;
-    Ok(true)
-}
-
 /// The content of the file, which stays its content until the end of the transaction.
-async fn lock_file(tx: &mut Tx, entry: EntryId) -> Result<Option<ContentId>> {
+pub(super) async fn lock_file(tx: &mut Tx, entry: EntryId) -> Result<Option<ContentId>> {
     let lock = tx.dialect().for_update();
     let row = sqlx::query(sql(format!("SELECT content FROM entries WHERE id = ?{lock}")))
         .bind(entry.0)
@@ -149,7 +87,10 @@ async fn lock_file(tx: &mut Tx, entry: EntryId) -> Result<Option<ContentId>> {
 }
 
 /// The numbers of the tags, new ones made. In one order for all, so that two taggers wait for each other rather than deadlock.
-async fn tag_ids<'t>(tx: &mut Tx, tags: impl Iterator<Item = &'t Tag>) -> Result<HashMap<&'t Tag, i64>> {
+pub(super) async fn tag_ids<'t>(
+    tx: &mut Tx,
+    tags: impl Iterator<Item = &'t Tag>,
+) -> Result<HashMap<&'t Tag, i64>> {
     let mut ids = HashMap::new();
     for tag in tags.collect::<BTreeSet<_>>() {
         let (kind, name) = (tag.kind(), tag.name().as_bytes());

@@ -9,10 +9,12 @@ use std::ops::{Deref, DerefMut};
 /// It ends by the one who began it. If it is dropped before (time ran out, the caller went away), its connection is closed, and with
 /// it the transaction: a connection whose last answer nobody has read must not serve the next one.
 pub struct Tx {
-    connection: PoolConnection<Any>,
+    connection: Held,
     dialect: Dialect,
-    open: bool,
 }
+
+/// A connection that is closed when it is dropped, unless it was let go before.
+struct Held(Option<PoolConnection<Any>>);
 
 impl Tx {
     pub(super) async fn begin(
@@ -20,21 +22,33 @@ impl Tx {
         dialect: Dialect,
         statement: &'static str,
     ) -> sqlx::Result<Self> {
-        let mut tx = Self { connection, dialect, open: true };
-        raw_sql(statement).execute(&mut *tx.connection).await?;
+        let mut tx = Self::on(connection, dialect);
+        raw_sql(statement).execute(&mut *tx).await?;
         Ok(tx)
     }
 
-    pub(super) async fn commit(mut self) -> sqlx::Result<()> {
-        raw_sql("COMMIT").execute(&mut *self.connection).await?;
-        self.open = false;
-        Ok(())
+    /// On a connection whose transaction was begun already.
+    pub(super) fn on(connection: PoolConnection<Any>, dialect: Dialect) -> Self {
+        Self { connection: Held(Some(connection)), dialect }
     }
 
-    pub(super) async fn rollback(mut self) -> sqlx::Result<()> {
-        raw_sql("ROLLBACK").execute(&mut *self.connection).await?;
-        self.open = false;
-        Ok(())
+    pub(super) async fn commit(self) -> sqlx::Result<()> {
+        self.ended_by("COMMIT").await.map(drop)
+    }
+
+    pub(super) async fn rollback(self) -> sqlx::Result<()> {
+        self.ended_by("ROLLBACK").await.map(drop)
+    }
+
+    /// Its connection, after a last statement.
+    pub(super) async fn ended_by(mut self, statement: &'static str) -> sqlx::Result<PoolConnection<Any>> {
+        raw_sql(statement).execute(&mut *self).await?;
+        self.let_go().ok_or(sqlx::Error::PoolClosed)
+    }
+
+    /// Its connection, with the transaction as it is.
+    pub(super) fn let_go(mut self) -> Option<PoolConnection<Any>> {
+        self.connection.0.take()
     }
 
     /// Which SQL this connection understands.
@@ -68,20 +82,26 @@ impl Tx {
 impl Deref for Tx {
     type Target = AnyConnection;
     fn deref(&self) -> &AnyConnection {
-        &self.connection
+        match &self.connection.0 {
+            Some(connection) => connection,
+            None => unreachable!("only who consumes the transaction takes its connection"),
+        }
     }
 }
 
 impl DerefMut for Tx {
     fn deref_mut(&mut self) -> &mut AnyConnection {
-        &mut self.connection
+        match &mut self.connection.0 {
+            Some(connection) => connection,
+            None => unreachable!("only who consumes the transaction takes its connection"),
+        }
     }
 }
 
-impl Drop for Tx {
+impl Drop for Held {
     fn drop(&mut self) {
-        if self.open {
-            self.connection.close_on_drop();
+        if let Some(connection) = &mut self.0 {
+            connection.close_on_drop();
         }
     }
 }

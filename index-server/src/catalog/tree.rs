@@ -61,6 +61,9 @@ pub(super) struct Spot {
     pub(super) kind: i64,
 }
 
+/// Names of a path that one statement follows; longer ones are walked.
+const JOINED_MAX: usize = 16;
+
 const ROOT_SPOT: Spot = Spot { id: ROOT, kind: FOLDER };
 
 impl Catalog {
@@ -69,6 +72,14 @@ impl Catalog {
     /// # Errors
     /// [`CatalogError::NotFound`].
     pub async fn stat(&self, owner: &UserName, path: &LogicalPath) -> Result<Entry> {
+        if (1..=JOINED_MAX).contains(&path.segments().count()) {
+            return self
+                .look(move |mut tx| async move {
+                    let entry = entry_by_path(&mut tx, owner, path).await;
+                    (tx, entry)
+                })
+                .await;
+        }
         self.read(move |mut tx| async move {
             let entry = entry_at(&mut tx, owner, path).await;
             (tx, entry)
@@ -119,14 +130,56 @@ pub(super) async fn child(tx: &mut Tx, owner: &UserName, parent: i64, name: &str
 
 /// The entry at `path`; the root is one too.
 pub(super) async fn find(tx: &mut Tx, owner: &UserName, path: &LogicalPath) -> Result<Option<Spot>> {
+    let names: Vec<&str> = path.segments().collect();
     let mut spot = ROOT_SPOT;
-    for name in path.segments() {
-        match child(tx, owner, spot.id, name).await? {
-            Some(next) if spot.kind == FOLDER => spot = next,
-            _ => return Ok(None),
+    for names in names.chunks(JOINED_MAX) {
+        if spot.kind != FOLDER {
+            return Ok(None);
         }
+        let (tables, condition) = way(names.len());
+        let select = format!("SELECT e.id, e.kind FROM {tables} WHERE {condition}");
+        let row = along(sqlx::query(sql(select)), owner, spot.id, names).fetch_optional(&mut **tx).await?;
+        let Some(row) = row else { return Ok(None) };
+        spot = Spot { id: row.number("id")?, kind: row.number("kind")? };
     }
     Ok(Some(spot))
+}
+
+/// The tables and the condition that lead from a folder down over `names` names to the entry `e`, one after the other: neither
+/// database shall choose another order. Only folders have anything below them.
+fn way(names: usize) -> (String, String) {
+    let table = |place: usize| if place + 1 == names { "e".to_owned() } else { format!("e{place}") };
+    let tables: Vec<String> = (0..names).map(|place| format!("entries {}", table(place))).collect();
+    let conditions: Vec<String> = (0..names)
+        .map(|place| {
+            let (here, above) = (table(place), place.checked_sub(1).map(table));
+            let parent = above.map_or("?".to_owned(), |above| format!("{above}.id"));
+            format!("{here}.owner = ? AND {here}.parent = {parent} AND {here}.name = ?")
+        })
+        .collect();
+    (tables.join(" CROSS JOIN "), conditions.join(" AND "))
+}
+
+type Statement<'q> = sqlx::query::Query<'q, sqlx::Any, sqlx::any::AnyArguments>;
+
+/// Binds the marks of [`way`].
+fn along<'q>(query: Statement<'q>, owner: &'q UserName, from: i64, names: &[&'q str]) -> Statement<'q> {
+    names.iter().enumerate().fold(query, |query, (place, name)| {
+        let query = query.bind(owner.as_str());
+        let query = if place == 0 { query.bind(from) } else { query };
+        query.bind(name.as_bytes())
+    })
+}
+
+/// The entry at a path of 1 to [`JOINED_MAX`] names, with its content.
+async fn entry_by_path(tx: &mut Tx, owner: &UserName, path: &LogicalPath) -> Result<Entry> {
+    let names: Vec<&str> = path.segments().collect();
+    let (tables, condition) = way(names.len());
+    let select = format!(
+        "SELECT {ENTRY_COLUMNS} FROM {tables} LEFT JOIN contents c ON c.id = e.content WHERE {condition}"
+    );
+    let row = along(sqlx::query(sql(select)), owner, ROOT, &names).fetch_optional(&mut **tx).await?;
+    entry(&row.ok_or(CatalogError::NotFound("file or folder"))?, path.clone())
 }
 
 /// The number of the folder at `path`.
@@ -140,6 +193,11 @@ pub(super) async fn folder(tx: &mut Tx, owner: &UserName, path: &LogicalPath) ->
 
 /// The number of the folder at `path`, made with those above it if missing.
 pub(super) async fn folder_made(tx: &mut Tx, owner: &UserName, path: &LogicalPath) -> Result<i64> {
+    match find(tx, owner, path).await? {
+        Some(Spot { id, kind: FOLDER }) => return Ok(id),
+        Some(_) => return Err(CatalogError::NotAFolder),
+        None => {}
+    }
     let mut parent = ROOT;
     for name in path.segments() {
         parent = match child(tx, owner, parent, name).await? {

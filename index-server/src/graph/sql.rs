@@ -6,7 +6,7 @@ use super::{
         Beside, CANDIDATES_MAX, EDGES_MAX, FILES_PER_TAG_MAX, FileVertex, SAMPLE_MAX, Store, TagKey, Tagged,
     },
 };
-use crate::catalog::{self, CatalogError, Columns, Database, Piece, Tx, Value, sql, values};
+use crate::catalog::{self, CatalogError, Columns, Database, Piece, Tagging, Tx, Value, sql, values};
 use sqlx::any::AnyRow;
 
 /// SQLite joins at most 500 `SELECT`s into one; shorter statements are also sooner prepared.
@@ -236,48 +236,54 @@ fn ids(rows: &[AnyRow]) -> Result<Vec<EntryId>> {
     Ok(rows.iter().map(|row| row.number("entry")).collect::<catalog::Result<_>>()?)
 }
 
+/// Each of the files once; a handful of statements for all of them.
 async fn replace(tx: &mut Tx, files: &[Projection]) -> catalog::Result<()> {
-    for file in files {
-        remove_edges(tx, file.entry).await?;
-        let overwrite = tx.dialect().or_set("entry", &["owner", "name", "path", "size"]);
-        let size = i64::try_from(file.size).map_err(|_| CatalogError::invariant("a size beyond 2^63"))?;
-        sqlx::query(sql(format!(
-            "INSERT INTO graph_files (entry, owner, name, path, size) VALUES (?, ?, ?, ?, ?){overwrite}"
-        )))
-        .bind(file.entry.0)
-        .bind(file.owner.as_str())
-        .bind(file.name.as_bytes())
-        .bind(file.path.as_str().as_bytes())
-        .bind(size)
-        .execute(&mut **tx)
-        .await?;
-        for tags in file.tags.chunks(ROWS_MAX) {
-            let mut insert = sqlx::query(sql(format!(
-                "INSERT INTO graph_edges (entry, kind, name, owner, score) VALUES {}",
-                values(5, tags.len())
-            )));
-            for tagging in tags {
-                insert = insert
-                    .bind(file.entry.0)
-                    .bind(tagging.tag.kind())
-                    .bind(tagging.tag.name().as_bytes())
-                    .bind(file.owner.as_str())
-                    .bind(tagging.score);
-            }
-            insert.execute(&mut **tx).await?;
+    for files in files.chunks(ROWS_MAX) {
+        let list = values(files.len(), 1);
+        let mut delete = sqlx::query(sql(format!("DELETE FROM graph_edges WHERE entry IN {list}")));
+        for file in files {
+            delete = delete.bind(file.entry.0);
         }
+        delete.execute(&mut **tx).await?;
+        let overwrite = tx.dialect().or_set("entry", &["owner", "name", "path", "size"]);
+        let mut insert = sqlx::query(sql(format!(
+            "INSERT INTO graph_files (entry, owner, name, path, size) VALUES {}{overwrite}",
+            values(5, files.len())
+        )));
+        for file in files {
+            let size = i64::try_from(file.size).map_err(|_| CatalogError::invariant("a size beyond 2^63"))?;
+            insert = insert
+                .bind(file.entry.0)
+                .bind(file.owner.as_str())
+                .bind(file.name.as_bytes())
+                .bind(file.path.as_str().as_bytes())
+                .bind(size);
+        }
+        insert.execute(&mut **tx).await?;
+    }
+    let edges: Vec<(&Projection, &Tagging)> =
+        files.iter().flat_map(|file| file.tags.iter().map(move |tagging| (file, tagging))).collect();
+    for edges in edges.chunks(ROWS_MAX) {
+        let mut insert = sqlx::query(sql(format!(
+            "INSERT INTO graph_edges (entry, kind, name, owner, score) VALUES {}",
+            values(5, edges.len())
+        )));
+        for (file, tagging) in edges {
+            insert = insert
+                .bind(file.entry.0)
+                .bind(tagging.tag.kind())
+                .bind(tagging.tag.name().as_bytes())
+                .bind(file.owner.as_str())
+                .bind(tagging.score);
+        }
+        insert.execute(&mut **tx).await?;
     }
     Ok(())
 }
 
 async fn remove(tx: &mut Tx, entry: EntryId) -> catalog::Result<()> {
-    remove_edges(tx, entry).await?;
-    sqlx::query("DELETE FROM graph_files WHERE entry = ?").bind(entry.0).execute(&mut **tx).await?;
-    Ok(())
-}
-
-async fn remove_edges(tx: &mut Tx, entry: EntryId) -> catalog::Result<()> {
     sqlx::query("DELETE FROM graph_edges WHERE entry = ?").bind(entry.0).execute(&mut **tx).await?;
+    sqlx::query("DELETE FROM graph_files WHERE entry = ?").bind(entry.0).execute(&mut **tx).await?;
     Ok(())
 }
 

@@ -7,6 +7,7 @@ use crate::{
     workers::{WorkerState, now_ms, retry_at},
 };
 use std::{
+    collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
     time::{Duration, Instant},
 };
@@ -115,12 +116,10 @@ impl Projection {
 
     /// Makes the graph show these entries as they are now; what is no file any more goes.
     async fn entries(&self, entries: &[EntryId]) -> Result<(), Trouble> {
-        let mut files = Vec::with_capacity(entries.len());
-        for entry in entries {
-            match self.catalog.projection(*entry).await? {
-                Some(file) => files.push(file),
-                None => self.graph.remove_file(*entry).await?,
-            }
+        let files = self.catalog.projections(entries).await?;
+        let there: BTreeSet<EntryId> = files.iter().map(|file| file.entry).collect();
+        for gone in entries.iter().filter(|entry| !there.contains(entry)) {
+            self.graph.remove_file(*gone).await?;
         }
         Ok(self.graph.set_files(&files).await?)
     }

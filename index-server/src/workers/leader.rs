@@ -275,7 +275,7 @@ async fn measure(extents: Extents, events: Events, states: [WorkerState; 7], sto
             () = stop.cancelled() => return,
         }
         states.iter().for_each(WorkerState::measure);
-        // Another index-server may have taken over: nodes refuse writes under an epoch that is over.
+        // Another index-server may have taken over and raised the epoch at the nodes: uploads through this one must keep up.
         if let Ok(epoch) = extents.catalog.current_epoch(LEASE).await {
             extents.epoch.fetch_max(epoch, Ordering::Relaxed);
         }
@@ -286,10 +286,6 @@ async fn measure(extents: Extents, events: Events, states: [WorkerState; 7], sto
                 let (from, to) = (before.to_owned(), now.to_owned());
                 events.publish_to_all(Event::NodeChanged { node: member.row.name.to_string(), from, to });
             }
-        }
-        // Whoever leads now has raised the epoch at the nodes; uploads through this server must keep up.
-        if let Ok(epoch) = extents.catalog.current_epoch(LEASE).await {
-            extents.epoch.fetch_max(epoch, Ordering::Relaxed);
         }
         // A database that is away is told by everything else.
         if let Ok(exceptions) = exceptions(&extents.catalog).await {

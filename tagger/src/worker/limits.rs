@@ -13,6 +13,9 @@ const CPU_SECONDS_PER_FILE: u64 = 30;
 /// The user that owns nothing, on every Linux.
 const NOBODY: u32 = 65_534;
 
+/// Nobody waits for tags as one waits for an upload: whoever serves people comes first.
+const NICENESS: i32 = 10;
+
 /// Gives up, for good, whatever the worker does not need.
 pub(super) fn confine() -> io::Result<()> {
     set_no_new_privs(true)?;
@@ -22,6 +25,7 @@ pub(super) fn confine() -> io::Result<()> {
         // Some containers map no other user; the limits below hold all the same.
         tracing::warn!(%error, "the worker keeps running as root");
     }
+    rustix::process::nice(NICENESS)?;
     limit(Resource::As, ADDRESS_SPACE_BYTES)?;
     limit(Resource::Core, 0)?; // A core file would hold the user's content.
     limit(Resource::Fsize, 0)?;

@@ -1,5 +1,6 @@
 //! One suite of promises, kept by every database that the catalog runs on.
 
+mod batch;
 mod broken_commit;
 mod cluster;
 mod commits;
