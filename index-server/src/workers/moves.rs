@@ -17,6 +17,7 @@ use crate::{
 };
 use asterism_cluster::{Extent, placement};
 use asterism_proto::NodeId;
+use asterism_service::failpoint;
 use carry::{Carried, Task};
 pub use moving::Moving;
 use std::{collections::BTreeMap, time::Duration};
@@ -73,7 +74,7 @@ impl Moves {
         if moves != present.under_way {
             tracing::info!(before = present.under_way.len(), now = moves.len(), "moves planned");
             catalog.set_moves(&moves).await?;
-            // failpoint::hit("moves.planned");
+            failpoint::hit("moves.planned");
         }
         members.set_moves(&moves);
         Ok(moves)
@@ -95,10 +96,10 @@ impl Moves {
             let tasks = page.iter().filter_map(|extent| self.task_of(extent, row, group.len()));
             carried += self.carry(tasks.collect()).await?;
         }
-        // failpoint::hit("moves.before_switch");
+        failpoint::hit("moves.before_switch");
         match catalog.switch_member(row.group, row.position, from, row.to).await {
             Ok(0) => {
-                // failpoint::hit("moves.switched");
+                failpoint::hit("moves.switched");
                 members.switch(row.group, row.position, row.to);
                 tracing::info!(group = row.group, position = row.position, %from, to = %row.to, "position moved");
                 Ok(true)

@@ -2,7 +2,7 @@
 
 use super::{
     Failpoint,
-    Reach::{self, Simulation},
+    Reach::{self, Processes, Simulation},
 };
 
 const fn point(name: &'static str, reached_by: Reach, meaning: &'static str) -> Failpoint {
@@ -77,6 +77,29 @@ pub const ALL: &[Failpoint] = &[
         "a shard that a node came back without is on the list of short shards",
     ),
     point("census.counted", Simulation, "a node was counted to its end; it does not count as live yet"),
+    // Moving shards between nodes.
+    point("moves.planned", Processes, "what is to move is in the catalog; nothing has moved"),
+    point(
+        "moves.copied",
+        Processes,
+        "a batch of shards is durable on its new nodes; it has not been read back",
+    ),
+    point(
+        "moves.counted",
+        Processes,
+        "a batch of shards was read back as valid on its new nodes; the catalog names the old ones",
+    ),
+    point(
+        "moves.relocated",
+        Processes,
+        "the catalog names the new nodes of a batch and has the old shards queued for removal",
+    ),
+    point(
+        "moves.before_switch",
+        Processes,
+        "all shards of a position were carried; its group still names the old node",
+    ),
+    point("moves.switched", Processes, "a group names its new node; this process still knows the old one"),
     // Leading.
     point("lease.taken", Simulation, "the lease for background work is taken; no work has begun under it"),
 ];

@@ -4,6 +4,7 @@ use super::Moves;
 use crate::catalog::{CatalogError, ExtentRow, Relocated, Settled};
 use asterism_cluster::{Extent, Relocation, ShardKey, Transfer, Verified, relocate};
 use asterism_proto::NodeId;
+use asterism_service::failpoint;
 use futures::{StreamExt, stream};
 use std::{collections::BTreeMap, ops::AddAssign, time::Instant};
 
@@ -88,9 +89,9 @@ impl Moves {
             .filter_map(async |task| task)
             .collect()
             .await;
-        // failpoint::hit("moves.copied");
+        failpoint::hit("moves.copied");
         let counted = self.count(copied).await;
-        // failpoint::hit("moves.counted");
+        failpoint::hit("moves.counted");
         self.moving.note(counted.iter().map(Task::bytes).sum(), began.elapsed());
         let relocated: Vec<Relocated> = counted
             .iter()
@@ -105,7 +106,7 @@ impl Moves {
             return Ok(Carried { done: 0, left: all });
         }
         let settled = catalog.relocate(&relocated).await?;
-        // failpoint::hit("moves.relocated");
+        failpoint::hit("moves.relocated");
         // What is gone needs no place; what was overtaken is looked at again.
         let done = settled.iter().filter(|settled| **settled != Settled::Overtaken).count() as u64;
         if done > 0 {
