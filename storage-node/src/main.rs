@@ -37,13 +37,22 @@ enum Command {
         /// Write one JSON object instead of lines
         #[arg(long)]
         json: bool,
+        /// Write the index of every log anew
+        #[arg(long)]
+        rebuild_index: bool,
+        /// Say where every shard lies instead of reading it
+        #[arg(long, conflicts_with = "rebuild_index")]
+        list: bool,
     },
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let done = match (args.command, args.config) {
-        (Some(Command::Check { directory, json }), _) => check(&directory, json),
+        (Some(Command::Check { directory, json, list: true, .. }), _) => list(&directory, json),
+        (Some(Command::Check { directory, json, rebuild_index, .. }), _) => {
+            check(&directory, json, rebuild_index)
+        }
         (None, Some(config)) => run(&config).map(|()| ExitCode::SUCCESS),
         (None, None) => return ExitCode::from(2),
     };
@@ -61,12 +70,35 @@ async fn run(path: &Path) -> anyhow::Result<()> {
     NodeProcess::bind(&config).await?.serve(stop).await
 }
 
-fn check(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
+fn list(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
+    let places = store::places(directory)?;
+    let mut out = io::stdout().lock();
+    if json {
+        let places = places.iter().map(|place| {
+            serde_json::json!({
+                "extent": place.key.extent(),
+                "slot": place.key.slot(),
+                "file": place.file,
+                "offset": place.offset,
+                "bytes": place.bytes,
+            })
+        });
+        writeln!(out, "{}", serde_json::json!({ "shards": places.collect::<Vec<_>>() }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for place in places {
+        writeln!(out, "{} {} {} {}", place.key, place.file, place.offset, place.bytes)?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn check(directory: &Path, json: bool, rebuild_index: bool) -> anyhow::Result<ExitCode> {
     let mut found = Vec::new();
-    let summary = store::check(directory, |bad| {
+    let summary = store::check(directory, rebuild_index, |bad| {
         if !json {
             // A reader that went away wants no more lines; the exit code still tells.
-            let _ = writeln!(io::stdout(), "{}: {}", bad.file, bad.reason);
+            let shard = bad.shard.map(|key| format!("shard {key}: ")).unwrap_or_default();
+            let _ = writeln!(io::stdout(), "{}: {shard}{}", bad.file, bad.reason);
         }
         found.push(bad.clone());
     })?;
@@ -75,17 +107,28 @@ fn check(directory: &Path, json: bool) -> anyhow::Result<ExitCode> {
         true => writeln!(&out, "{}", as_json(&summary, &found))?,
         false => writeln!(
             &out,
-            "{} good shards of {} bytes, {} bad, {} unfinished, {} in quarantine",
-            summary.good, summary.good_bytes, summary.bad, summary.unfinished, summary.quarantined
+            "{} good shards of {} bytes, {} bad, {} unfinished, {} in quarantine, {} indexes rebuilt",
+            summary.good,
+            summary.good_bytes,
+            summary.bad,
+            summary.unfinished,
+            summary.quarantined,
+            summary.rebuilt
         )?,
     }
     Ok(if summary.bad == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn as_json(summary: &Summary, found: &[Bad]) -> serde_json::Value {
-    let bad = found.iter().map(
-        |bad| serde_json::json!({ "file": bad.file, "reason": bad.reason, "unreadable": bad.unreadable }),
-    );
+    let bad = found.iter().map(|bad| {
+        serde_json::json!({
+            "file": bad.file,
+            "extent": bad.shard.map(|key| key.extent()),
+            "slot": bad.shard.map(|key| key.slot()),
+            "reason": bad.reason,
+            "unreadable": bad.unreadable,
+        })
+    });
     serde_json::json!({
         "cluster": summary.owner.cluster,
         "node": summary.owner.node,
@@ -94,5 +137,6 @@ fn as_json(summary: &Summary, found: &[Bad]) -> serde_json::Value {
         "bad": bad.collect::<Vec<_>>(),
         "unfinished": summary.unfinished,
         "quarantined": summary.quarantined,
+        "rebuilt": summary.rebuilt,
     })
 }

@@ -56,6 +56,14 @@ pub struct StoreMetrics {
     pub corrupt: Counter,
     /// Files in quarantine.
     pub quarantined: Gauge,
+    /// Records that were made durable by one sync.
+    pub batch_records: Histogram,
+    /// Logs that took nothing more because a sync of them failed.
+    pub poisoned: Counter,
+    /// Compactions that ended well.
+    pub compactions: Counter,
+    /// Bytes written by compactions.
+    pub compacted_bytes: Counter,
 }
 
 impl Default for StoreMetrics {
@@ -65,6 +73,11 @@ impl Default for StoreMetrics {
             sync_failures: Counter::default(),
             corrupt: Counter::default(),
             quarantined: Gauge::default(),
+            // From one record to a thousand.
+            batch_records: Histogram::new(exponential_buckets(1.0, 2.0, 11)),
+            poisoned: Counter::default(),
+            compactions: Counter::default(),
+            compacted_bytes: Counter::default(),
         }
     }
 }
@@ -139,6 +152,19 @@ fn register_store(registry: &mut Registry, metrics: &StoreMetrics) {
         metrics.corrupt.clone(),
     );
     registry.register("quarantined", "Files in quarantine", metrics.quarantined.clone());
+    registry.register(
+        "batch_records",
+        "Records that were made durable by one sync",
+        metrics.batch_records.clone(),
+    );
+    registry.register("poisoned", "Logs of which a sync failed", metrics.poisoned.clone());
+    registry.register("compactions", "Compactions of logs", metrics.compactions.clone());
+    registry.register_with_unit(
+        "compacted",
+        "Bytes written by compactions",
+        Unit::Bytes,
+        metrics.compacted_bytes.clone(),
+    );
 }
 
 fn register_node(registry: &mut Registry, metrics: &NodeMetrics) {
@@ -184,7 +210,11 @@ impl Collector for State {
     fn encode(&self, mut encoder: DescriptorEncoder) -> Result<(), fmt::Error> {
         // A disk that does not answer leaves a gap in the series, never a made-up number.
         let Ok(usage) = self.0.usage() else { return Ok(()) };
+        let (logs, live, dead) = self.0.logs();
         let gauges = [
+            ("logs", "Logs on the node", None, logs),
+            ("log_live", "Bytes of logs that count", Some(Unit::Bytes), live),
+            ("log_dead", "Bytes of logs that compaction would give back", Some(Unit::Bytes), dead),
             ("shards", "Shards on the node", None, usage.shards),
             ("shard", "Bytes of all shards' cells", Some(Unit::Bytes), self.0.shard_bytes()),
             ("used", "Bytes that shards take on disk", Some(Unit::Bytes), usage.used_bytes),

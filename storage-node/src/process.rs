@@ -97,7 +97,7 @@ impl NodeProcess {
             node = %self.store.owner().node, name = introduction.name, address = introduction.address,
             metrics = introduction.metrics_address, "storage node listening"
         );
-        let stop = stop.child_token();
+        let (stop, store) = (stop.child_token(), self.store.clone());
         let tasks = TaskTracker::new();
         let name = introduction.name.clone();
         let service = ShardService::new(self.store.clone(), name, self.node_metrics.clone(), tasks.clone());
@@ -116,6 +116,9 @@ impl NodeProcess {
         tasks.close();
         if timeout(DRAIN, tasks.wait()).await.is_err() {
             tracing::warn!("shards were still being sent when the time to finish them ran out");
+        }
+        if let Err(error) = store.close().await {
+            tracing::warn!(%error, "the log could not be closed; the next start reads all of it");
         }
         attended?;
         served?;

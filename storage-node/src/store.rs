@@ -1,94 +1,129 @@
 //! One node's shards on one disk. Nobody outside knows how they lie there.
 //!
-//! All work on files runs on blocking threads, a bounded number at a time; what is returned has been verified, what is
-//! acknowledged is durable.
+//! Small shards are appended to a log that many share; a large one has a file of its own. What is returned has been verified,
+//! what is acknowledged is durable. How it works is told in `docs/decisions/0012-segments-and-group-commit.md`.
 
+mod aligned;
+mod batch;
+mod block_writer;
 mod check;
 mod commit;
+mod compact;
 mod directory;
 mod epoch;
 mod error;
 mod header;
 mod incoming;
 mod index;
+mod keys;
+mod load;
+mod log;
+mod log_index;
 mod put;
 mod read;
 mod records;
+mod reserve;
 mod room;
 mod scan;
-mod temporary;
+mod segment;
+mod segments;
+mod solo;
+mod survey;
+mod tend;
+mod work;
 
-pub use check::{Bad, Summary, check};
+pub use check::{Bad, Place, Summary, check, places};
 pub use commit::Deleted;
 pub use directory::{OpenError, Owner};
 pub use put::ShardWriter;
 pub use read::ShardReader;
 pub use room::{Limits, Usage};
+pub use segment::Sizes;
+pub use work::Work;
 
 use crate::{
+    disk::{Access, Disk, Folder, RealDisk},
     metrics::StoreMetrics,
     shard::{Shard, ShardHead, ShardKey},
 };
-use asterism_proto::{ClusterId, ShardError, ShardErrorKind};
-use commit::Bucket;
-use directory::{BUCKETS, Directory};
+use aligned::Pool;
+use asterism_proto::{ClusterId, ShardError};
+use directory::Directory;
 use epoch::Epoch;
-use error::error;
-use index::{Entry, Index};
+use index::Index;
+use keys::Keys;
+use log::Log;
+use reserve::Reserve;
 use room::Room;
-use scan::Found;
+use segments::Segments;
 use std::{
-    os::fd::AsFd,
+    ffi::OsString,
     path::Path,
-    sync::{Arc, Mutex},
-    time::Instant,
+    sync::{Arc, Mutex, atomic::AtomicBool},
 };
-use temporary::Temporary;
-use tokio::sync::Semaphore;
-
-/// Work on files at one time. Many waiting for a sync share one commit of the file system's journal.
-const CONCURRENCY: usize = 32;
+use tend::Garbage;
+use work::Workers;
 
 /// The shards of one directory; clones share them.
 #[derive(Clone)]
 pub struct Store {
     shared: Arc<Shared>,
-    places: Arc<Semaphore>,
 }
 
 struct Shared {
-    directory: Arc<Directory>,
+    directory: Directory,
     index: Index,
+    segments: Segments,
+    log: Log,
+    keys: Arc<Keys>,
     epoch: Epoch,
     room: Room,
-    buckets: [Mutex<Bucket>; BUCKETS],
+    reserve: Reserve,
+    garbage: Mutex<Vec<Garbage>>,
+    tending: AtomicBool,
+    pool: Pool,
+    workers: Workers,
+    sizes: Sizes,
     metrics: StoreMetrics,
 }
 
 impl Store {
-    /// Opens the store of `owner` in the directory `path`, or makes it there. Reads every shard's header, so it takes a while.
+    /// Opens the store of `owner` in the directory `path`, or makes it there.
     ///
     /// # Errors
     /// The directory is in use, somebody else's, damaged or unreadable.
     pub fn open(path: &Path, owner: Owner, limits: Limits, metrics: StoreMetrics) -> Result<Self, OpenError> {
-        let begin = Instant::now();
-        let directory = Directory::open(path, owner)?;
-        let epoch = Epoch::open(directory.root())?;
-        directory.set_leftovers_aside()?;
-        let (index, stored_bytes) = load(&directory)?;
-        let quarantined = directory.quarantined()?;
-        metrics.quarantined.set(i64::try_from(quarantined).unwrap_or(i64::MAX));
-        let shards = index.totals().shards;
-        tracing::info!(shards, stored_bytes, quarantined, took = ?begin.elapsed(), "store opened");
-        let shared = Shared {
-            directory: Arc::new(directory),
-            index,
-            epoch,
-            room: Room::new(limits, stored_bytes),
-            buckets: std::array::from_fn(|_| Mutex::default()),
-            metrics,
-        };
-        Ok(Self { shared: Arc::new(shared), places: Arc::new(Semaphore::new(CONCURRENCY)) })
+        let disk = RealDisk::open_or_make(path).map_err(OpenError::io(format!("open {}", path.display())))?;
+        Self::open_on(Arc::new(disk), owner, limits, metrics, Work::default())
+    }
+
+    /// Opens the store of `owner` on `disk`, or makes it there.
+    ///
+    /// # Errors
+    /// The directory is in use, somebody else's, damaged or unreadable.
+    pub fn open_on(
+        disk: Arc<dyn Disk>,
+        owner: Owner,
+        limits: Limits,
+        metrics: StoreMetrics,
+        work: Work,
+    ) -> Result<Self, OpenError> {
+        Self::open_sized(disk, owner, limits, metrics, work, Sizes::default())
+    }
+
+    /// As [`Store::open_on`], with logs of another size.
+    ///
+    /// # Errors
+    /// As [`Store::open_on`].
+    pub fn open_sized(
+        disk: Arc<dyn Disk>,
+        owner: Owner,
+        limits: Limits,
+        metrics: StoreMetrics,
+        work: Work,
+        sizes: Sizes,
+    ) -> Result<Self, OpenError> {
+        Ok(Self { shared: Arc::new(load::load(disk, owner, limits, metrics, work, sizes)?) })
     }
 
     /// Whose it is.
@@ -106,8 +141,10 @@ impl Store {
     /// # Errors
     /// `Stale` if a later epoch was seen, `Full` if there is no room for anything, or a failure of the disk.
     pub async fn put(&self, head: ShardHead) -> Result<ShardWriter, ShardError> {
-        self.blocking(move |shared| shared.admit_put(&head)).await??;
-        ShardWriter::new(self.clone(), head)
+        // A shard of nothing is the least that can come; what comes is checked part by part.
+        drop(self.shared.room.reserve(&**self.shared.disk(), header::HEADER_BYTES as u64)?);
+        self.shared.admit(head.epoch()).await?;
+        ShardWriter::new(self, head)
     }
 
     /// Opens a shard for reading.
@@ -115,7 +152,7 @@ impl Store {
     /// # Errors
     /// `NotFound`, `Corrupt` if its header does not verify, or a failure of the disk.
     pub async fn get(&self, key: ShardKey) -> Result<ShardReader, ShardError> {
-        ShardReader::open(self.clone(), key).await
+        ShardReader::open(self, key, false).await
     }
 
     /// Removes shards under a lease's epoch; one outcome per key, in order. Once begun, it runs to its end.
@@ -123,7 +160,8 @@ impl Store {
     /// # Errors
     /// `Stale` if a later epoch was seen, or the epoch cannot be remembered.
     pub async fn delete(&self, keys: Vec<ShardKey>, epoch: u64) -> Result<Vec<Deleted>, ShardError> {
-        self.blocking(move |shared| shared.delete(&keys, epoch)).await?
+        let deleting = tokio::spawn(Arc::clone(&self.shared).delete(keys, epoch));
+        deleting.await.map_err(|_| work::broken())?
     }
 
     /// The next shards beyond `after` whose headers verified at start or since, in key order.
@@ -131,12 +169,12 @@ impl Store {
         self.shared.index.page(after, count_max)
     }
 
-    /// Reads a whole shard and checks every cell.
+    /// Reads a whole shard and checks every cell: from the disk itself, where the file system can do that.
     ///
     /// # Errors
     /// As [`Store::get`] and [`ShardReader::next`].
     pub async fn verify(&self, key: ShardKey) -> Result<Shard, ShardError> {
-        let reader = self.get(key).await?;
+        let reader = ShardReader::open(self, key, true).await?;
         reader.verify().await?;
         Ok(reader.shard())
     }
@@ -146,7 +184,7 @@ impl Store {
     /// # Errors
     /// The file system does not say.
     pub fn usage(&self) -> Result<Usage, ShardError> {
-        let usage = self.shared.room.usage(self.shared.directory.root())?;
+        let usage = self.shared.room.usage(&**self.shared.disk())?;
         Ok(Usage { shards: self.shared.index.totals().shards, ..usage })
     }
 
@@ -155,77 +193,54 @@ impl Store {
         self.shared.index.totals().shard_bytes
     }
 
-    /// Proves that a file can be made, and that nothing failed which only a restart sets right.
+    /// How many logs there are, and how many bytes of them live and are dead.
+    pub fn logs(&self) -> (u64, u64, u64) {
+        let totals = self.shared.segments.totals();
+        (totals.logs, totals.live_bytes, totals.dead_bytes)
+    }
+
+    /// Closes the log, so that the next start need not read it. What comes afterwards begins another.
+    ///
+    /// # Errors
+    /// The disk fails; nothing is lost.
+    pub async fn close(&self) -> Result<(), ShardError> {
+        self.shared.seal().await?;
+        self.tend().await
+    }
+
+    /// Does everything now that is done in the background: indexes, room to give back, compaction.
+    ///
+    /// # Errors
+    /// The work broke off.
+    pub async fn tend(&self) -> Result<(), ShardError> {
+        let shared = Arc::clone(&self.shared);
+        self.shared.workers.run(move || while shared.tend_once() {}).await
+    }
+
+    /// Proves that a file can be made, and that the disk has not failed too often.
     ///
     /// # Errors
     /// A sentence for who looks after the node.
     pub async fn try_write(&self) -> Result<(), ShardError> {
-        self.blocking(|shared| {
-            shared.all_synced()?;
-            let made = Temporary::create(shared.directory.clone()).map(drop);
-            made.map_err(|errno| error::disk("make a file", errno))
-        })
-        .await?
-    }
-
-    /// Runs `work` where it may block, when there is a place.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Shared) -> T + Send + 'static,
-    ) -> Result<T, ShardError> {
-        let broken = || error(ShardErrorKind::Unavailable, "the work on the disk broke off");
-        let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| broken())?;
         let shared = Arc::clone(&self.shared);
-        let running = tokio::task::spawn_blocking(move || {
-            let result = work(&shared);
-            drop(place);
-            result
-        });
-        running.await.map_err(|_| broken())
+        self.shared.workers.run(move || shared.try_write()).await?
     }
 }
 
 impl Shared {
+    fn disk(&self) -> &Arc<dyn Disk> {
+        self.directory.disk()
+    }
+
     fn cluster(&self) -> ClusterId {
         self.directory.owner().cluster
     }
 
-    fn admit_put(&self, head: &ShardHead) -> Result<(), ShardError> {
-        // A shard of nothing is the least that can come; what comes is checked part by part.
-        let room = self.room.reserve(self.directory.root(), header::HEADER_BYTES as u64)?;
-        drop(room);
-        self.admit(head.epoch())
-    }
-}
-
-/// Reads what is on the disk; what is no shard is set aside.
-fn load(directory: &Directory) -> Result<(Index, u64), OpenError> {
-    let index = Index::default();
-    let stored = scan::each_bucket(|bucket| {
-        let mut stored_bytes = 0;
-        for found in scan::bucket(directory, bucket)? {
-            stored_bytes += note(directory, bucket, &index, found)?;
-        }
-        Ok(stored_bytes)
-    })?;
-    Ok((index, stored.into_iter().sum()))
-}
-
-fn note(directory: &Directory, bucket: u8, index: &Index, found: Found) -> Result<u64, OpenError> {
-    match found {
-        Found::Shard { key, stored_bytes, shard } => {
-            if let Err(fault) = &shard {
-                tracing::warn!(shard = %key, %fault, "shard does not verify");
-            }
-            index.insert(key, Entry { shard: shard.ok(), stored_bytes });
-            Ok(stored_bytes)
-        }
-        Found::Stranger(name) => {
-            let failed = || OpenError::io(format!("set {} aside", name.display()));
-            let fd = directory.bucket(bucket).map_err(failed())?;
-            let kept = directory.set_aside(fd.as_fd(), &name).map_err(failed())?;
-            tracing::warn!(name = %name.display(), kept, "file that is no shard set aside");
-            Ok(0)
-        }
+    fn try_write(&self) -> Result<(), ShardError> {
+        self.log.check()?;
+        let name = OsString::from(format!("{:016x}.try", self.segments.next_id()));
+        let made = self.disk().open(Folder::Temporary, &name, Access::Create);
+        made.map_err(|error| error::disk("make a file", error))?;
+        self.disk().remove(Folder::Temporary, &name).map_err(|error| error::disk("remove a file", error))
     }
 }

@@ -1,40 +1,24 @@
-//! How a shard comes to stay, and how it goes: the only code that gives, replaces or removes a shard's name.
+//! How a shard comes to stay, and how it goes: the only code that makes, replaces or removes a shard.
 //!
-//! Order: cells, `fdatasync`, rename, `fsync` of the directory, answer. A bucket's lock is held from the look at epoch and
-//! index to the rename, and by deletes as well, so that a late write can never follow a delete of a later epoch.
+//! Whoever changes a shard holds its key from the look at epoch and index until the change is durable and in the index. A
+//! delete raises the epoch before it takes the key, so a late write can never follow a delete of a later epoch.
 
 use super::{
     Shared,
-    check::first_bad_cell,
     error::{disk, error},
-    incoming::Finished,
+    header::{Body, HEADER_BYTES, Location},
     index::Entry,
-    records,
-    scan::{Fault, bucket_of, file_name, open_shard},
-    temporary::Temporary,
+    log::Staged,
+    records::{self, first_bad_cell, place_of, read_range},
+    segment::{file_of, is_solo},
+    solo::Solo,
 };
-use crate::shard::{Shard, ShardKey};
+use crate::{
+    disk::{DiskFile, Folder},
+    shard::{Shard, ShardKey},
+};
 use asterism_proto::{ShardError, ShardErrorKind};
-use rustix::io::Errno;
-use std::{
-    collections::BTreeSet,
-    ffi::OsStr,
-    fs::File,
-    io,
-    os::{
-        fd::{AsFd, OwnedFd},
-        unix::fs::FileExt,
-    },
-    sync::{MutexGuard, PoisonError},
-    time::Instant,
-};
-
-/// What a bucket's lock guards besides the names in it.
-#[derive(Default)]
-pub(super) struct Bucket {
-    /// Its directory could not be synced: what it holds is unknown until the next start.
-    sync_failed: bool,
-}
+use std::{collections::HashSet, io, sync::Arc, time::Instant};
 
 /// What became of a shard that was to be deleted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,150 +31,213 @@ pub enum Deleted {
     Failed,
 }
 
+/// How the stored shard compares with another one that has been verified.
 enum Existing {
     Same,
     Different,
     Damaged,
 }
 
+/// What is compared with the stored shard.
+enum Candidate {
+    /// A record in memory.
+    Bytes(Vec<u8>),
+    /// A record in a file.
+    Solo(Solo),
+}
+
 impl Shared {
-    /// Adds `bytes` to a shard being written, which is made with the first ones.
-    pub(super) fn append(&self, temporary: Option<Temporary>, bytes: &[u8]) -> Result<Temporary, ShardError> {
-        let room = self.room.reserve(self.directory.temporary(), bytes.len() as u64)?;
-        let mut temporary = match temporary {
-            Some(temporary) => temporary,
-            None => Temporary::create(self.directory.clone()).map_err(|errno| disk("make a file", errno))?,
-        };
-        temporary.append(bytes, room).map_err(|error| disk("write a shard", error))?;
-        Ok(temporary)
-    }
-
-    /// Makes a finished shard durable under its name; gives back the bytes of its cells.
-    pub(super) fn commit(
-        &self,
-        temporary: Option<Temporary>,
-        finished: &Finished,
-    ) -> Result<u64, ShardError> {
-        let temporary = self.append(temporary, &finished.rest)?;
-        if let Some(header) = &finished.header {
-            temporary.write_header(header).map_err(|error| disk("write a header", error))?;
-        }
-        self.timed_sync(|| temporary.file().sync_data()).map_err(|error| disk("sync a shard", error))?;
-        let shard = finished.shard;
-        let bucket = self.name(temporary, shard)?;
-        self.sync_bucket(bucket_of(shard.key()), &bucket)?;
-        Ok(shard.layout().shard_bytes())
-    }
-
-    fn name(&self, temporary: Temporary, shard: Shard) -> Result<OwnedFd, ShardError> {
+    /// Makes a small shard durable; `bytes` has room for the header, then its cells.
+    pub(super) async fn commit_small(
+        self: Arc<Self>,
+        shard: Shard,
+        mut bytes: Vec<u8>,
+    ) -> Result<(), ShardError> {
         let key = shard.key();
-        let bucket = self.open_bucket(bucket_of(key))?;
-        let _guard = self.lock_synced(bucket_of(key))?;
+        let _held = self.keys.hold(vec![key]).await;
         self.refuse_stale(shard.epoch())?;
-        if self.index.get(key).is_some() {
-            match self.existing(&temporary, shard)? {
-                // The other writer may not have synced the directory yet, so the caller syncs it in any case.
-                Existing::Same => return Ok(bucket),
-                Existing::Different => {
-                    return Err(error(ShardErrorKind::Invalid, "another shard is stored under this key"));
-                }
-                Existing::Damaged => self.quarantine(key, &bucket)?,
+        let mut staged = Vec::with_capacity(2);
+        if let Some(entry) = self.index.get(key) {
+            let (candidate, same) = self.compare(entry, shard, Candidate::Bytes(bytes)).await?;
+            if same {
+                return self.settle_doubts().await;
             }
+            let Candidate::Bytes(kept) = candidate else { return Ok(()) };
+            bytes = kept;
+            let (sequence, target) = (self.log.next_sequence(), entry.location.segment);
+            staged.push(Staged::Remove { key, epoch: shard.epoch(), sequence, target, forget: false });
         }
-        temporary.rename(bucket.as_fd(), &file_name(key)).map_err(|errno| disk("name a shard", errno))?;
-        if let Some(before) = self.index.insert(key, Entry::known(shard)) {
-            self.room.release(before.stored_bytes);
-        }
-        Ok(bucket)
+        let room = bytes.len().next_multiple_of(HEADER_BYTES) as u64;
+        let room = self.room.reserve(&**self.disk(), room)?;
+        staged.push(Staged::Put { shard, sequence: self.log.next_sequence(), bytes });
+        let before = self.append(staged).await?;
+        room.keep();
+        self.retire(key, before.into_iter().flatten().next()).await
     }
 
-    /// How the stored shard compares with the one in `temporary`, which has been verified.
-    fn existing(&self, temporary: &Temporary, shard: Shard) -> Result<Existing, ShardError> {
+    /// Makes a large shard durable.
+    pub(super) async fn commit_large(self: Arc<Self>, shard: Shard, solo: Solo) -> Result<(), ShardError> {
         let key = shard.key();
-        let bucket = self.open_bucket(bucket_of(key))?;
-        let (stored, found) = match open_shard(bucket.as_fd(), self.cluster(), key) {
-            Ok(found) => found,
-            Err(Fault::Damaged(_)) => return Ok(Existing::Damaged),
-            Err(Fault::Unreadable(error)) if error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Existing::Damaged);
+        let _held = self.keys.hold(vec![key]).await;
+        self.refuse_stale(shard.epoch())?;
+        let (before_it, sequence) = (self.log.next_sequence(), self.log.next_sequence());
+        let mut solo = self.workers.run(move || solo.complete(shard, sequence)).await??;
+        let stored = self.index.get(key);
+        if let Some(entry) = stored {
+            let (candidate, same) = self.compare(entry, shard, Candidate::Solo(solo)).await?;
+            if same {
+                return self.settle_doubts().await;
             }
-            Err(Fault::Unreadable(error)) => return Err(disk("read the stored shard", error)),
+            let Candidate::Solo(kept) = candidate else { return Ok(()) };
+            solo = kept;
+            let target = entry.location.segment;
+            self.log.doubt(Body::Tombstone { key, epoch: shard.epoch(), target }, before_it);
+        }
+        self.settle_doubts().await?;
+        let location = Location { segment: solo.id(), offset: 0 };
+        self.workers.run(move || solo.name(&shard, sequence)).await??;
+        let before = self.index.write().insert(key, Entry::known(location, shard));
+        self.segments.count(before.map(|entry| (entry.location, -(entry.stored_bytes as i64))));
+        self.retire(key, before).await
+    }
+
+    /// Whether the stored shard is the same; fails if it is another good one.
+    async fn compare(
+        self: &Arc<Self>,
+        entry: Entry,
+        shard: Shard,
+        candidate: Candidate,
+    ) -> Result<(Candidate, bool), ShardError> {
+        let shared = Arc::clone(self);
+        let compared = self.workers.run(move || {
+            let found = match &candidate {
+                Candidate::Bytes(bytes) => shared.existing(entry, &shard, |from, to| {
+                    Ok(bytes::Bytes::copy_from_slice(&bytes[from as usize..to as usize]))
+                }),
+                Candidate::Solo(solo) => {
+                    shared.existing(entry, &shard, |from, to| read_range(solo.file(), &shared.pool, from..to))
+                }
+            };
+            found.map(|found| (found, candidate))
+        });
+        match compared.await?? {
+            (Existing::Same, candidate) => Ok((candidate, true)),
+            (Existing::Damaged, candidate) => Ok((candidate, false)),
+            (Existing::Different, _) => {
+                Err(error(ShardErrorKind::Invalid, "another shard is stored under this key"))
+            }
+        }
+    }
+
+    fn existing(
+        &self,
+        entry: Entry,
+        shard: &Shard,
+        candidate: impl Fn(u64, u64) -> io::Result<bytes::Bytes>,
+    ) -> Result<Existing, ShardError> {
+        let (file, found) = match self.open_record(shard.key(), entry, false) {
+            Ok(found) => found,
+            Err(error) if error.kind == ShardErrorKind::Corrupt => return Ok(Existing::Damaged),
+            Err(error) => return Err(error),
         };
-        let same_length = found.layout() == shard.layout();
-        if same_length
-            && same_cells(temporary.file(), &stored, &shard).map_err(|error| disk("compare shards", error))?
+        let base = entry.location.offset;
+        let comparing = |error| disk("compare shards", error);
+        if found.layout() == shard.layout()
+            && same_cells(self, &*file, base, shard, candidate).map_err(comparing)?
         {
             return Ok(Existing::Same);
         }
-        match first_bad_cell(&stored, &found, self.directory.owner()) {
+        match first_bad_cell(&*file, &self.pool, base, &found, &found.identity(self.cluster())) {
             Ok(Some(_)) => Ok(Existing::Damaged),
             Ok(None) => Ok(Existing::Different),
             Err(error) => Err(disk("read the stored shard", error)),
         }
     }
 
-    /// Moves a damaged shard out of the way of a good one.
-    fn quarantine(&self, key: ShardKey, bucket: &OwnedFd) -> Result<(), ShardError> {
-        match self.directory.set_aside(bucket.as_fd(), OsStr::new(&file_name(key))) {
+    /// Keeps what was damaged and is replaced.
+    async fn retire(self: &Arc<Self>, key: ShardKey, before: Option<Entry>) -> Result<(), ShardError> {
+        let Some(entry) = before else { return Ok(()) };
+        let shared = Arc::clone(self);
+        self.workers.run(move || shared.quarantine(key, entry)).await
+    }
+
+    /// Moves a damaged shard out of the way of a good one, or a copy of it where it lies among others.
+    fn quarantine(&self, key: ShardKey, entry: Entry) {
+        let name = file_of(key, entry.location);
+        let kept = match is_solo(entry.location) {
+            true => self.directory.set_aside(Folder::Segments, &name).inspect(|_| self.forget_file(entry)),
+            false => self.copy_aside(key, entry),
+        };
+        match kept {
             Ok(kept) => {
                 self.metrics.quarantined.inc();
                 tracing::warn!(shard = %key, kept, "damaged shard set aside and replaced");
-                Ok(())
             }
-            Err(Errno::NOENT) => Ok(()),
-            Err(errno) => Err(disk("set a damaged shard aside", errno)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                if is_solo(entry.location) {
+                    self.forget_file(entry);
+                }
+            }
+            Err(error) => tracing::warn!(shard = %key, %error, "replaced shard could not be set aside"),
         }
+    }
+
+    fn forget_file(&self, entry: Entry) {
+        self.room.release(entry.stored_bytes);
+        self.segments.gone(entry.location.segment);
+    }
+
+    fn copy_aside(&self, key: ShardKey, entry: Entry) -> io::Result<String> {
+        let file = self.open_segment(key, entry.location, false)?;
+        let from = entry.location.offset;
+        let bytes = read_range(&*file, &self.pool, from..from + entry.stored_bytes)?;
+        self.directory.keep_copy(key.to_string().as_ref(), &bytes)
     }
 
     /// Removes shards for good; one outcome per key, in order.
-    pub(super) fn delete(&self, keys: &[ShardKey], epoch: u64) -> Result<Vec<Deleted>, ShardError> {
-        self.admit(epoch)?;
-        let mut outcomes: Vec<Deleted> = keys.iter().map(|key| self.unlink(*key)).collect();
-        let touched: BTreeSet<u8> = keys
+    pub(super) async fn delete(
+        self: Arc<Self>,
+        keys: Vec<ShardKey>,
+        epoch: u64,
+    ) -> Result<Vec<Deleted>, ShardError> {
+        self.admit(epoch).await?;
+        let _held = self.keys.hold(keys.clone()).await;
+        self.refuse_stale(epoch)?;
+        let mut asked = HashSet::new();
+        let found: Vec<Option<Entry>> =
+            keys.iter().map(|key| asked.insert(*key).then(|| self.index.get(*key)).flatten()).collect();
+        let staged: Vec<Staged> = keys
             .iter()
-            .zip(&outcomes)
-            // Absent ones too: another call may have removed them just now and not yet synced.
-            .filter(|(_, outcome)| **outcome != Deleted::Failed)
-            .map(|(key, _)| bucket_of(*key))
+            .zip(&found)
+            .filter_map(|(key, entry)| {
+                let (sequence, target) = (self.log.next_sequence(), entry.as_ref()?.location.segment);
+                Some(Staged::Remove { key: *key, epoch, sequence, target, forget: true })
+            })
             .collect();
-        for bucket in touched {
-            let synced = self.open_bucket(bucket).and_then(|fd| self.sync_bucket(bucket, &fd));
-            if let Err(error) = synced {
-                tracing::error!(%error, "deletes could not be made durable");
-                let failed = keys.iter().zip(&mut outcomes).filter(|(key, _)| bucket_of(**key) == bucket);
-                failed.for_each(|(_, outcome)| *outcome = Deleted::Failed);
-            }
+        let removed = match staged.is_empty() {
+            true => self.settle_doubts().await,
+            false => self.append(staged).await.map(drop),
+        };
+        if let Err(error) = &removed {
+            tracing::error!(%error, "deletes could not be made durable");
         }
+        let outcomes = found.iter().map(|entry| match (&removed, entry) {
+            (Err(_), _) => Deleted::Failed,
+            (Ok(()), Some(_)) => Deleted::Removed,
+            (Ok(()), None) => Deleted::Absent,
+        });
+        let outcomes = outcomes.collect();
+        let shared = Arc::clone(&self);
+        self.workers.run(move || shared.take_out_garbage()).await?;
         Ok(outcomes)
     }
 
-    fn unlink(&self, key: ShardKey) -> Deleted {
-        let bucket = bucket_of(key);
-        let removed = self.open_bucket(bucket).and_then(|fd| {
-            let _guard = self.lock_synced(bucket)?;
-            match super::directory::remove(fd.as_fd(), &file_name(key)) {
-                Ok(()) | Err(Errno::NOENT) => Ok(self.index.remove(key)),
-                Err(errno) => Err(disk("remove a shard", errno)),
-            }
-        });
-        match removed {
-            Ok(Some(entry)) => {
-                self.room.release(entry.stored_bytes);
-                Deleted::Removed
-            }
-            Ok(None) => Deleted::Absent,
-            Err(error) => {
-                tracing::error!(shard = %key, %error, "shard could not be removed");
-                Deleted::Failed
-            }
-        }
-    }
-
     /// Remembers a caller's epoch; `Stale` if a later one was seen.
-    pub(super) fn admit(&self, epoch: u64) -> Result<(), ShardError> {
+    pub(super) async fn admit(self: &Arc<Self>, epoch: u64) -> Result<(), ShardError> {
         if epoch > self.epoch.highest() {
-            let raised = self.timed_sync(|| self.epoch.raise(epoch));
-            raised.map_err(|error| disk("remember the epoch", error))?;
+            let shared = Arc::clone(self);
+            let raised = self.workers.run(move || shared.timed_sync(|| shared.epoch.raise(epoch)));
+            raised.await?.map_err(|error| disk("remember the epoch", error))?;
         }
         self.refuse_stale(epoch)
     }
@@ -204,40 +251,7 @@ impl Shared {
         Ok(())
     }
 
-    fn open_bucket(&self, bucket: u8) -> Result<OwnedFd, ShardError> {
-        self.directory.bucket(bucket).map_err(|errno| disk("open a directory of shards", errno))
-    }
-
-    fn lock(&self, bucket: u8) -> MutexGuard<'_, Bucket> {
-        self.buckets[usize::from(bucket)].lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The lock of a bucket whose names are known to be what the disk holds.
-    fn lock_synced(&self, bucket: u8) -> Result<MutexGuard<'_, Bucket>, ShardError> {
-        let guard = self.lock(bucket);
-        if guard.sync_failed {
-            let message =
-                "a directory of shards could not be synced; it takes no change until the node restarts";
-            return Err(error(ShardErrorKind::Io, message));
-        }
-        Ok(guard)
-    }
-
-    /// Fails if a bucket takes no change any more.
-    pub(super) fn all_synced(&self) -> Result<(), ShardError> {
-        (0..=u8::MAX).try_for_each(|bucket| self.lock_synced(bucket).map(drop))
-    }
-
-    fn sync_bucket(&self, bucket: u8, fd: &OwnedFd) -> Result<(), ShardError> {
-        self.timed_sync(|| rustix::fs::fsync(fd).map_err(io::Error::from)).map_err(|error| {
-            self.lock(bucket).sync_failed = true;
-            disk("sync a directory of shards", error)
-        })?;
-        // The kernel tells a failed write-back once: another's failure may have been ours.
-        self.lock_synced(bucket).map(drop)
-    }
-
-    fn timed_sync<T>(&self, sync: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
+    pub(super) fn timed_sync<T>(&self, sync: impl FnOnce() -> io::Result<T>) -> io::Result<T> {
         let begin = Instant::now();
         let result = sync();
         self.metrics.sync_seconds.observe(begin.elapsed().as_secs_f64());
@@ -248,15 +262,18 @@ impl Shared {
     }
 }
 
-/// Whether two files of the same shard hold the same cells; both have the right length.
-fn same_cells(one: &File, other: &File, shard: &Shard) -> io::Result<bool> {
+/// Whether a file holds the same cells as the candidate for its place; both have the right length, most likely.
+fn same_cells(
+    shared: &Shared,
+    file: &dyn DiskFile,
+    base: u64,
+    shard: &Shard,
+    candidate: impl Fn(u64, u64) -> io::Result<bytes::Bytes>,
+) -> io::Result<bool> {
     let mut next = 0..shard.layout().cells();
     while let Some(batch) = records::batch(shard, &mut next) {
-        let (from, to) = (records::place_of(shard, batch.start), records::place_of(shard, batch.end));
-        let mut buffers = [vec![0; (to - from) as usize], vec![0; (to - from) as usize]];
-        one.read_exact_at(&mut buffers[0], from)?;
-        other.read_exact_at(&mut buffers[1], from)?;
-        if buffers[0] != buffers[1] {
+        let (from, to) = (place_of(shard, batch.start), place_of(shard, batch.end));
+        if read_range(file, &shared.pool, base + from..base + to)? != candidate(from, to)? {
             return Ok(false);
         }
     }

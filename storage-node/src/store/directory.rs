@@ -1,45 +1,36 @@
-//! One node's directory: whose it is, that nobody else has it open, and the file descriptors under which all files live.
+//! One node's directory: whose it is, and that nobody else has it open.
 //!
 //! ```text
 //! node.json     whose directory this is; written last when a directory is made
 //! lock          held exclusively by the process that has it open
 //! epoch         the highest epoch seen
-//! shards/ab/    the shards whose extent's first byte is 0xab
-//! temporary/    shards being written
+//! reserve       room that deletes may use on a full disk
+//! segments/     shards
+//! temporary/    what is being written
 //! quarantine/   what was found and not understood, or replaced because it was damaged
 //! ```
-//!
-//! Names below the root are made from ids alone, and each is opened relative to a descriptor without following links.
 
 use super::epoch::Epoch;
+use crate::disk::{Access, Disk, Folder};
 use asterism_proto::{ClusterId, NodeId};
-use asterism_service::durable;
-use rustix::{
-    fs::{AtFlags, Dir, Mode, OFlags, fsync, mkdirat, openat, renameat, unlinkat},
-    io::Errno,
-};
 use serde::{Deserialize, Serialize};
 use std::{
     ffi::{OsStr, OsString},
-    fs::{DirBuilder, File, TryLockError},
     io,
-    os::{
-        fd::{AsFd, BorrowedFd, OwnedFd},
-        unix::{ffi::OsStrExt, fs::DirBuilderExt},
-    },
-    path::{Path, PathBuf},
+    sync::Arc,
 };
 use uuid::Uuid;
 
-const FORMAT: u32 = 1;
+const FORMAT: u32 = 2;
 const IDENTITY: &str = "node.json";
-/// A shard's directory is named after its extent's first byte.
-pub(super) const BUCKETS: usize = 256;
+const IDENTITY_UNFINISHED: &str = "node.json.tmp";
+/// No identity is longer.
+const IDENTITY_BYTES_MAX: u64 = 4096;
 /// Of a name in quarantine, before what makes it unique; with 4 bytes each they fit what file systems allow.
 const KEPT_CHARS_MAX: usize = 48;
 /// What a directory that was never finished may hold, and what a fresh file system brings.
 const SKELETON: [&str; 7] =
-    ["lock", "lost+found", "node.json.tmp", "epoch", "shards", "temporary", "quarantine"];
+    ["lock", "lost+found", IDENTITY_UNFINISHED, "epoch", "segments", "temporary", "quarantine"];
 
 /// Whose a directory is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,8 +64,8 @@ pub enum OpenError {
     /// There is no directory of a storage node.
     #[error("it holds no node.json, so it is not a storage node's directory")]
     Absent,
-    /// A newer version wrote it.
-    #[error("the directory has format {0}; this version knows format {FORMAT}")]
+    /// Another version wrote it.
+    #[error("the directory has format {0}; this version knows format {FORMAT} alone")]
     Format(u32),
     /// Something that must be there is gone or broken.
     #[error("the directory is damaged: {0}")]
@@ -107,46 +98,48 @@ struct IdentityFile {
 /// An open directory; nobody else can open it while this lives.
 pub(super) struct Directory {
     owner: Owner,
-    root: OwnedFd,
-    shards: OwnedFd,
-    temporary: OwnedFd,
-    quarantine: OwnedFd,
-    _lock: File,
+    disk: Arc<dyn Disk>,
+    /// None for who only looks.
+    _lock: Option<Box<dyn Send + Sync>>,
 }
 
 impl Directory {
     /// Opens the directory of `owner`, or makes it where there is nothing yet.
-    pub(super) fn open(path: &Path, owner: Owner) -> Result<Self, OpenError> {
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(path);
-        made.map_err(OpenError::io(format!("make {}", path.display())))?;
-        let root = open_root(path)?;
-        let lock = lock(root.as_fd())?;
-        if !exists(root.as_fd(), IDENTITY)? {
-            make(path, root.as_fd(), owner)?;
+    pub(super) fn open(disk: Arc<dyn Disk>, owner: Owner) -> Result<Self, OpenError> {
+        let lock = lock(&*disk)?;
+        if !exists(&*disk, IDENTITY)? {
+            make(&*disk, owner)?;
         }
-        let directory = Self::assemble(path, root, lock)?;
-        let found = directory.owner;
+        let found = read_owner(&*disk)?;
         if found != owner {
             return Err(OpenError::Foreign { found, expected: owner });
         }
+        let directory = Self { owner, disk, _lock: Some(lock) };
+        directory.check_parts()?;
         Ok(directory)
     }
 
     /// Opens a directory that is there, whoever owns it, and makes nothing but a missing lock file.
-    pub(super) fn open_existing(path: &Path) -> Result<Self, OpenError> {
-        let root = open_root(path)?;
-        if !exists(root.as_fd(), IDENTITY)? {
+    pub(super) fn open_existing(disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+        if !exists(&*disk, IDENTITY)? {
             return Err(OpenError::Absent);
         }
-        let lock = lock(root.as_fd())?;
-        Self::assemble(path, root, lock)
+        let lock = lock(&*disk)?;
+        Ok(Self { _lock: Some(lock), ..Self::look(disk)? })
     }
 
-    fn assemble(path: &Path, root: OwnedFd, lock: File) -> Result<Self, OpenError> {
-        let owner = read_owner(path)?;
-        let open = |name: &str| open_part(root.as_fd(), name);
-        let (shards, temporary, quarantine) = (open("shards")?, open("temporary")?, open("quarantine")?);
-        Ok(Self { owner, shards, temporary, quarantine, root, _lock: lock })
+    /// Opens a directory that is there, even if a process has it: what is seen may change meanwhile.
+    pub(super) fn look(disk: Arc<dyn Disk>) -> Result<Self, OpenError> {
+        if !exists(&*disk, IDENTITY)? {
+            return Err(OpenError::Absent);
+        }
+        let directory = Self { owner: read_owner(&*disk)?, disk, _lock: None };
+        directory.check_parts()?;
+        Ok(directory)
+    }
+
+    fn check_parts(&self) -> Result<(), OpenError> {
+        Folder::PARTS.into_iter().try_for_each(|folder| self.names(folder).map(drop))
     }
 
     /// Whose it is.
@@ -154,120 +147,80 @@ impl Directory {
         self.owner
     }
 
-    /// The directory itself.
-    pub(super) fn root(&self) -> BorrowedFd<'_> {
-        self.root.as_fd()
+    /// Where it lies.
+    pub(super) fn disk(&self) -> &Arc<dyn Disk> {
+        &self.disk
     }
 
-    /// Where shards are written before they get their name.
-    pub(super) fn temporary(&self) -> BorrowedFd<'_> {
-        self.temporary.as_fd()
+    /// Every name in a folder, which must be there.
+    pub(super) fn names(&self, folder: Folder) -> Result<Vec<OsString>, OpenError> {
+        self.disk.names(folder).map_err(|error| match error.kind() {
+            io::ErrorKind::NotFound => OpenError::Damaged(format!("{} is gone", folder.name())),
+            _ => OpenError::io(format!("list {}", folder.name()))(error),
+        })
     }
 
-    /// The directory of the shards whose extent begins with `bucket`.
-    pub(super) fn bucket(&self, bucket: u8) -> Result<OwnedFd, Errno> {
-        open_directory(self.shards.as_fd(), &bucket_name(bucket))
+    /// Moves `name` out of `folder` into the quarantine, under a name that nothing has.
+    pub(super) fn set_aside(&self, folder: Folder, name: &OsStr) -> io::Result<String> {
+        let unique = quarantine_name(name);
+        self.disk.rename((folder, name), (Folder::Quarantine, OsStr::new(&unique)))?;
+        self.disk.sync_folder(Folder::Quarantine)?;
+        Ok(unique)
     }
 
-    /// Moves `name` out of `from` into the quarantine, under a name that nothing has.
-    pub(super) fn set_aside(&self, from: BorrowedFd<'_>, name: &OsStr) -> Result<String, Errno> {
-        // A name can be as long as the file system allows; what is added must still fit.
-        let kept: String = name.to_string_lossy().chars().take(KEPT_CHARS_MAX).collect();
-        let unique = format!("{kept}.{}", Uuid::new_v4().simple());
-        renameat(from, name, &self.quarantine, &unique)?;
-        fsync(&self.quarantine)?;
+    /// Keeps a copy of damaged bytes in the quarantine.
+    pub(super) fn keep_copy(&self, name: &OsStr, bytes: &[u8]) -> io::Result<String> {
+        let unique = quarantine_name(name);
+        let file = self.disk.open(Folder::Quarantine, OsStr::new(&unique), Access::Create)?;
+        file.write_at(bytes, 0)?;
+        file.sync()?;
+        self.disk.sync_folder(Folder::Quarantine)?;
         Ok(unique)
     }
 
     /// Moves what a crash has left over into the quarantine; nothing is removed.
     pub(super) fn set_leftovers_aside(&self) -> Result<u64, OpenError> {
-        let mut count = 0;
-        for (place, fd) in [("temporary", self.temporary()), ("the directory", self.root())] {
-            for name in names(fd).map_err(OpenError::io(format!("list {place}")))? {
-                if place == "temporary" || name == "node.json.tmp" {
-                    let moved = self.set_aside(fd, &name);
-                    let kept = moved.map_err(OpenError::io(format!("set {} aside", name.display())))?;
-                    tracing::warn!(name = %name.display(), kept, "unfinished file from an earlier run set aside");
-                    count += 1;
-                }
-            }
+        let mut leftovers: Vec<(Folder, OsString)> = Vec::new();
+        leftovers.extend(self.names(Folder::Temporary)?.into_iter().map(|name| (Folder::Temporary, name)));
+        let root = self.names(Folder::Root)?.into_iter().filter(|name| name == IDENTITY_UNFINISHED);
+        leftovers.extend(root.map(|name| (Folder::Root, name)));
+        for (folder, name) in &leftovers {
+            let moved = self.set_aside(*folder, name);
+            let kept = moved.map_err(OpenError::io(format!("set {} aside", name.display())))?;
+            tracing::warn!(name = %name.display(), kept, "unfinished file from an earlier run set aside");
         }
-        Ok(count)
-    }
-
-    /// How many files are in quarantine.
-    pub(super) fn quarantined(&self) -> Result<u64, OpenError> {
-        let names = names(self.quarantine.as_fd()).map_err(OpenError::io("list the quarantine"))?;
-        Ok(names.len() as u64)
-    }
-
-    /// How many files were being written when the directory was last open.
-    pub(super) fn unfinished(&self) -> Result<u64, OpenError> {
-        Ok(names(self.temporary()).map_err(OpenError::io("list temporary"))?.len() as u64)
+        Ok(leftovers.len() as u64)
     }
 }
 
-/// The name of a bucket's directory.
-pub(super) fn bucket_name(bucket: u8) -> String {
-    format!("{bucket:02x}")
+fn quarantine_name(name: &OsStr) -> String {
+    // A name can be as long as the file system allows; what is added must still fit.
+    let kept: String = name.to_string_lossy().chars().take(KEPT_CHARS_MAX).collect();
+    format!("{kept}.{}", Uuid::new_v4().simple())
 }
 
-/// Everything in a directory but `.` and `..`.
-pub(super) fn names(directory: BorrowedFd<'_>) -> Result<Vec<OsString>, Errno> {
-    let mut names = Vec::new();
-    for entry in Dir::read_from(directory)? {
-        let entry = entry?;
-        let name = entry.file_name().to_bytes();
-        if name != b"." && name != b".." {
-            names.push(OsStr::from_bytes(name).to_owned());
-        }
-    }
-    Ok(names)
-}
-
-fn open_root(path: &Path) -> Result<OwnedFd, OpenError> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
-    rustix::fs::open(path, flags, Mode::empty()).map_err(OpenError::io(format!("open {}", path.display())))
-}
-
-fn open_directory(parent: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, Errno> {
-    openat(
-        parent,
-        name,
-        OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC,
-        Mode::empty(),
-    )
-}
-
-fn open_part(root: BorrowedFd<'_>, name: &str) -> Result<OwnedFd, OpenError> {
-    open_directory(root, name).map_err(|errno| match errno {
-        Errno::NOENT => OpenError::Damaged(format!("{name} is gone")),
-        errno => OpenError::io(format!("open {name}"))(errno),
+fn lock(disk: &dyn Disk) -> Result<Box<dyn Send + Sync>, OpenError> {
+    disk.lock().map_err(|error| match error.kind() {
+        io::ErrorKind::WouldBlock => OpenError::InUse,
+        _ => OpenError::io("lock the directory")(error),
     })
 }
 
-fn lock(root: BorrowedFd<'_>) -> Result<File, OpenError> {
-    let flags = OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-    let file = openat(root, "lock", flags, Mode::from_raw_mode(0o600));
-    let file = File::from(file.map_err(OpenError::io("open the lock file"))?);
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(OpenError::InUse),
-        Err(TryLockError::Error(error)) => Err(OpenError::io("lock the directory")(error)),
-    }
-}
-
-fn exists(root: BorrowedFd<'_>, name: &str) -> Result<bool, OpenError> {
-    match rustix::fs::statat(root, name, AtFlags::SYMLINK_NOFOLLOW) {
+fn exists(disk: &dyn Disk, name: &str) -> Result<bool, OpenError> {
+    match disk.open(Folder::Root, OsStr::new(name), Access::Read) {
         Ok(_) => Ok(true),
-        Err(Errno::NOENT) => Ok(false),
-        Err(errno) => Err(OpenError::io(format!("look at {name}"))(errno)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(OpenError::io(format!("open {name}"))(error)),
     }
 }
 
-fn read_owner(path: &Path) -> Result<Owner, OpenError> {
-    let bytes = std::fs::read(path.join(IDENTITY)).map_err(OpenError::io(format!("read {IDENTITY}")))?;
-    let file: IdentityFile = serde_json::from_slice(&bytes)
+fn read_owner(disk: &dyn Disk) -> Result<Owner, OpenError> {
+    let reading = || OpenError::io(format!("read {IDENTITY}"));
+    let file = disk.open(Folder::Root, OsStr::new(IDENTITY), Access::Read).map_err(reading())?;
+    let length = file.length().map_err(reading())?.min(IDENTITY_BYTES_MAX);
+    let mut bytes = vec![0; length as usize];
+    let found = file.read_at(&mut bytes, 0).map_err(reading())?;
+    let file: IdentityFile = serde_json::from_slice(&bytes[..found])
         .map_err(|error| OpenError::Damaged(format!("{IDENTITY} cannot be understood ({error})")))?;
     match file.format {
         FORMAT => Ok(Owner { cluster: file.cluster, node: file.node }),
@@ -276,70 +229,51 @@ fn read_owner(path: &Path) -> Result<Owner, OpenError> {
 }
 
 /// Makes a new directory; a crash at any point leaves one that is made anew next time.
-fn make(path: &Path, root: BorrowedFd<'_>, owner: Owner) -> Result<(), OpenError> {
-    if let Some(stranger) = stranger(path, root)? {
+fn make(disk: &dyn Disk, owner: Owner) -> Result<(), OpenError> {
+    if let Some(stranger) = stranger(disk)? {
         return Err(OpenError::NotEmpty(stranger));
     }
-    let making = || OpenError::io("make the directory's parts");
-    for name in ["shards", "temporary", "quarantine"] {
-        make_directory(root, name).map_err(OpenError::io(format!("make {name}")))?;
+    for folder in Folder::PARTS {
+        disk.make_folder(folder).map_err(OpenError::io(format!("make {}", folder.name())))?;
     }
-    let shards = open_part(root, "shards")?;
-    for bucket in 0..=u8::MAX {
-        make_directory(shards.as_fd(), &bucket_name(bucket)).map_err(making())?;
-    }
-    fsync(&shards).map_err(making())?;
-    Epoch::create(root).map_err(OpenError::io("make the epoch file"))?;
-    fsync(root).map_err(making())?;
+    Epoch::create(disk).map_err(OpenError::io("make the epoch file"))?;
+    disk.sync_folder(Folder::Root).map_err(OpenError::io("make the directory's parts"))?;
     let file = IdentityFile { format: FORMAT, cluster: owner.cluster, node: owner.node };
     let mut bytes = serde_json::to_vec_pretty(&file)
         .map_err(|error| OpenError::Damaged(format!("{IDENTITY} cannot be written ({error})")))?;
     bytes.push(b'\n');
-    durable::replace(&path.join(IDENTITY), &bytes, 0o600).map_err(OpenError::io(format!("write {IDENTITY}")))
+    write_identity(disk, &bytes).map_err(OpenError::io(format!("write {IDENTITY}")))
 }
 
-fn make_directory(parent: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    match mkdirat(parent, name, Mode::from_raw_mode(0o700)) {
-        Err(Errno::EXIST) => Ok(()),
-        other => other,
+fn write_identity(disk: &dyn Disk, bytes: &[u8]) -> io::Result<()> {
+    let unfinished = OsStr::new(IDENTITY_UNFINISHED);
+    match disk.remove(Folder::Root, unfinished) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+        _ => {}
     }
+    let file = disk.open(Folder::Root, unfinished, Access::Create)?;
+    file.write_at(bytes, 0)?;
+    file.sync()?;
+    disk.rename((Folder::Root, unfinished), (Folder::Root, OsStr::new(IDENTITY)))?;
+    disk.sync_folder(Folder::Root)
 }
 
 /// Something in a directory without identity that is not a left-over of making it.
-fn stranger(path: &Path, root: BorrowedFd<'_>) -> Result<Option<String>, OpenError> {
-    let listing = |error| OpenError::io(format!("list {}", path.display()))(error);
-    for name in names(root).map_err(listing)? {
-        let name = name.to_string_lossy();
-        if !SKELETON.contains(&&*name) {
-            return Ok(Some(name.into_owned()));
-        }
-        if matches!(&*name, "shards" | "temporary" | "quarantine")
-            && let Some(file) =
-                first_file(&path.join(&*name)).map_err(OpenError::io(format!("list {name}")))?
-        {
-            return Ok(Some(file));
-        }
+fn stranger(disk: &dyn Disk) -> Result<Option<String>, OpenError> {
+    let root = disk.names(Folder::Root).map_err(OpenError::io("list the directory"))?;
+    if let Some(name) = root.iter().find(|name| !SKELETON.iter().any(|known| known == name)) {
+        return Ok(Some(name.to_string_lossy().into_owned()));
     }
-    Ok(None)
-}
-
-/// The first thing below `path` that is not a directory, two levels deep.
-fn first_file(path: &Path) -> io::Result<Option<String>> {
-    let mut pending: Vec<PathBuf> = vec![path.to_owned()];
-    while let Some(directory) = pending.pop() {
-        for entry in std::fs::read_dir(directory)? {
-            let entry = entry?;
-            if entry.file_type()?.is_dir() && entry.path().parent() == Some(path) {
-                pending.push(entry.path());
-            } else {
-                return Ok(Some(entry.file_name().to_string_lossy().into_owned()));
+    for folder in Folder::PARTS {
+        match disk.names(folder) {
+            Ok(names) => {
+                if let Some(name) = names.first() {
+                    return Ok(Some(name.to_string_lossy().into_owned()));
+                }
             }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error) => return Err(OpenError::io(format!("list {}", folder.name()))(error)),
         }
     }
     Ok(None)
-}
-
-/// Removes `name` from `directory`.
-pub(super) fn remove(directory: BorrowedFd<'_>, name: &str) -> Result<(), Errno> {
-    unlinkat(directory, name, AtFlags::empty())
 }

@@ -4,14 +4,13 @@
 //! leaves the other slot standing.
 
 use super::directory::OpenError;
+use crate::disk::{Access, Disk, DiskFile, Folder};
 use crc_fast::{CrcAlgorithm, checksum};
-use rustix::fs::{Mode, OFlags, openat};
 use std::{
-    fs::File,
+    ffi::OsStr,
     io,
-    os::{fd::BorrowedFd, unix::fs::FileExt},
     sync::{
-        Mutex, PoisonError,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicU64, Ordering},
     },
 };
@@ -28,28 +27,31 @@ pub(super) struct Epoch {
 }
 
 struct Raising {
-    file: File,
+    file: Arc<dyn DiskFile>,
     /// Which slot the next raise overwrites: not the one that holds the highest.
     next: usize,
 }
 
 impl Epoch {
-    /// Makes the file, with epoch 0.
-    pub(super) fn create(root: BorrowedFd<'_>) -> io::Result<()> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let file = File::from(openat(root, NAME, flags, Mode::from_raw_mode(0o600))?);
+    /// Makes the file, with epoch 0; one that was left half made is made good.
+    pub(super) fn create(disk: &dyn Disk) -> io::Result<()> {
+        let file = match disk.open(Folder::Root, OsStr::new(NAME), Access::Create) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+                disk.open(Folder::Root, OsStr::new(NAME), Access::Write)?
+            }
+            other => other?,
+        };
         let mut bytes = vec![0; 2 * SLOT_BYTES];
         bytes[..RECORD_BYTES].copy_from_slice(&record(0));
-        file.write_all_at(&bytes, 0)?;
-        file.sync_all()
+        file.write_at(&bytes, 0)?;
+        file.sync()
     }
 
     /// Opens the file.
-    pub(super) fn open(root: BorrowedFd<'_>) -> Result<Self, OpenError> {
-        let flags = OFlags::RDWR | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let file = openat(root, NAME, flags, Mode::empty()).map_err(OpenError::io("open the epoch file"))?;
-        let file = File::from(file);
-        let slots = [read_slot(&file, 0), read_slot(&file, 1)];
+    pub(super) fn open(disk: &dyn Disk) -> Result<Self, OpenError> {
+        let file = disk.open(Folder::Root, OsStr::new(NAME), Access::Write);
+        let file = file.map_err(OpenError::io("open the epoch file"))?;
+        let slots = [read_slot(&*file, 0), read_slot(&*file, 1)];
         let slots = match slots {
             [Ok(first), Ok(second)] => [first, second],
             [Err(error), _] | [_, Err(error)] => return Err(OpenError::io("read the epoch file")(error)),
@@ -72,8 +74,8 @@ impl Epoch {
         if epoch <= self.highest() {
             return Ok(());
         }
-        raising.file.write_all_at(&record(epoch), (raising.next * SLOT_BYTES) as u64)?;
-        raising.file.sync_data()?;
+        raising.file.write_at(&record(epoch), (raising.next * SLOT_BYTES) as u64)?;
+        raising.file.sync()?;
         raising.next = 1 - raising.next;
         self.highest.store(epoch, Ordering::Release);
         Ok(())
@@ -89,11 +91,10 @@ fn record(epoch: u64) -> [u8; RECORD_BYTES] {
     bytes
 }
 
-fn read_slot(file: &File, slot: usize) -> io::Result<Option<u64>> {
+fn read_slot(file: &dyn DiskFile, slot: usize) -> io::Result<Option<u64>> {
     let mut bytes = [0; RECORD_BYTES];
-    match file.read_exact_at(&mut bytes, (slot * SLOT_BYTES) as u64) {
-        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(None),
-        other => other?,
+    if file.read_at(&mut bytes, (slot * SLOT_BYTES) as u64)? < RECORD_BYTES {
+        return Ok(None);
     }
     let epoch = u64::from_le_bytes(std::array::from_fn(|index| bytes[index]));
     Ok((bytes == record(epoch)).then_some(epoch))
@@ -102,41 +103,40 @@ fn read_slot(file: &File, slot: usize) -> io::Result<Option<u64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::fd::AsFd;
-
-    fn open(dir: &File) -> Result<Epoch, OpenError> {
-        Epoch::open(dir.as_fd())
-    }
+    use crate::disk::SimDisk;
 
     #[test]
-    fn the_highest_epoch_survives() {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = File::open(temporary.path()).unwrap();
-        Epoch::create(dir.as_fd()).unwrap();
-        for (epoch, highest) in [(0, 0), (5, 5), (4, 5), (5, 5), (9, 9)] {
-            open(&dir).unwrap().raise(epoch).unwrap();
-            assert_eq!(open(&dir).unwrap().highest(), highest);
+    fn the_highest_epoch_survives_every_cut() {
+        for seed in 0..200 {
+            let disk = SimDisk::new(seed);
+            Epoch::create(&disk).unwrap();
+            disk.sync_folder(Folder::Root).unwrap();
+            for (epoch, highest) in [(0, 0), (5, 5), (4, 5), (5, 5), (9, 9)] {
+                Epoch::open(&disk).unwrap().raise(epoch).unwrap();
+                disk.power_cut();
+                assert_eq!(Epoch::open(&disk).unwrap().highest(), highest);
+            }
+            let open = Epoch::open(&disk).unwrap();
+            disk.cut_after(1);
+            assert!(open.raise(11).is_err());
+            disk.power_cut();
+            assert!([9, 11].contains(&Epoch::open(&disk).unwrap().highest()), "seed {seed}");
         }
     }
 
     #[test]
     fn a_torn_raise_leaves_the_epoch_before() {
-        let temporary = tempfile::tempdir().unwrap();
-        let dir = File::open(temporary.path()).unwrap();
-        Epoch::create(dir.as_fd()).unwrap();
-        let epoch = open(&dir).unwrap();
+        let disk = SimDisk::new(1);
+        Epoch::create(&disk).unwrap();
+        let epoch = Epoch::open(&disk).unwrap();
         (1..=6).for_each(|value| epoch.raise(value).unwrap());
-        let path = temporary.path().join(NAME);
-        let bytes = std::fs::read(&path).unwrap();
+        let name = OsStr::new(NAME);
         for (slot, left) in [(0, 5), (1, 6)] {
-            let mut torn = bytes.clone();
-            torn[slot * SLOT_BYTES + 3] ^= 0x10;
-            std::fs::write(&path, &torn).unwrap();
-            assert_eq!(open(&dir).unwrap().highest(), left);
+            assert!(disk.flip(Folder::Root, name, (slot * SLOT_BYTES + 3) as u64, 4));
+            assert_eq!(Epoch::open(&disk).unwrap().highest(), left);
+            assert!(disk.flip(Folder::Root, name, (slot * SLOT_BYTES + 3) as u64, 4));
         }
-        std::fs::write(&path, vec![0; 2 * SLOT_BYTES]).unwrap();
-        assert!(matches!(open(&dir), Err(OpenError::Damaged(_))));
-        std::fs::write(&path, b"").unwrap();
-        assert!(matches!(open(&dir), Err(OpenError::Damaged(_))));
+        assert!(disk.overwrite(Folder::Root, name, 0, &[0; 2 * SLOT_BYTES]));
+        assert!(matches!(Epoch::open(&disk), Err(OpenError::Damaged(_))));
     }
 }

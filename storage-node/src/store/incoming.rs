@@ -1,24 +1,20 @@
-//! A shard on its way in: each cell is checked before it may touch the disk, the whole before it gets a name.
+//! A shard on its way in: each cell is checked before it may touch the disk, the whole before it is named.
 
-use super::{error::error, header, header::HEADER_BYTES, records::CHECKSUM_BYTES};
+use super::error::error;
 use crate::shard::{Cell, Shard, ShardHead};
 use asterism_erasure::{CellIdentity, EXTENT_BYTES_MAX, cell_checksum};
 use asterism_proto::{ClusterId, ShardError, ShardErrorKind};
 
-/// Pure: takes cells, gives bytes to write.
+/// Pure: says of cells whether they may come.
 pub(super) struct Incoming {
     head: ShardHead,
-    cluster: ClusterId,
     identity: CellIdentity,
     cells: u32,
     shard_bytes: u64,
-    /// No shard of this policy has more.
-    cells_max: u32,
+    /// The largest shard that it can become.
+    largest: Shard,
     /// A cell was shorter than a full one, so no other may follow.
     ended: bool,
-    /// Not yet written; begins with room for the header until the first part is taken.
-    buffer: Vec<u8>,
-    header_taken: bool,
 }
 
 fn invalid(message: String) -> ShardError {
@@ -29,27 +25,23 @@ impl Incoming {
     /// Nothing has come yet.
     pub(super) fn new(head: ShardHead, cluster: ClusterId) -> Result<Self, ShardError> {
         let largest = head.complete(EXTENT_BYTES_MAX).map_err(|error| invalid(error.to_string()))?;
-        Ok(Self {
-            head,
-            cluster,
-            identity: head.identity(cluster),
-            cells: 0,
-            shard_bytes: 0,
-            cells_max: largest.layout().cells(),
-            ended: false,
-            buffer: vec![0; HEADER_BYTES],
-            header_taken: false,
-        })
+        let identity = head.identity(cluster);
+        Ok(Self { head, identity, cells: 0, shard_bytes: 0, largest, ended: false })
     }
 
-    /// Takes the next cell.
-    pub(super) fn push(&mut self, cell: &Cell) -> Result<(), ShardError> {
+    /// The largest shard that it can become.
+    pub(super) fn largest(&self) -> Shard {
+        self.largest
+    }
+
+    /// May this be the next cell?
+    pub(super) fn accept(&mut self, cell: &Cell) -> Result<(), ShardError> {
         let index = self.cells;
         let length = cell.data.len();
         if self.ended {
             return Err(invalid(format!("cell {index} follows a short one")));
         }
-        if index >= self.cells_max {
+        if index >= self.largest.layout().cells() {
             return Err(invalid(format!("no shard of this policy has a cell {index}")));
         }
         if length == 0 || length > self.head.cell_bytes() {
@@ -61,29 +53,14 @@ impl Incoming {
         if cell_checksum(&self.identity, index, &cell.data) != cell.checksum {
             return Err(invalid(format!("cell {index} does not match its checksum in this place")));
         }
-        self.buffer.extend_from_slice(&cell.checksum.to_le_bytes());
-        self.buffer.extend_from_slice(&cell.data);
         self.ended = length < self.head.cell_bytes();
         self.cells += 1;
         self.shard_bytes += length as u64;
         Ok(())
     }
 
-    /// What is not yet written.
-    pub(super) fn buffered_bytes(&self) -> usize {
-        self.buffer.len()
-    }
-
-    /// Takes what is not yet written; the header's place is left empty.
-    pub(super) fn take(&mut self) -> Vec<u8> {
-        self.header_taken = true;
-        // More of the same size is likely to come.
-        let next = Vec::with_capacity(self.buffer.len());
-        std::mem::replace(&mut self.buffer, next)
-    }
-
     /// All cells are there: is it a whole shard?
-    pub(super) fn finish(mut self, extent_bytes: u64) -> Result<Finished, ShardError> {
+    pub(super) fn finish(&self, extent_bytes: u64) -> Result<Shard, ShardError> {
         let shard = self.head.complete(extent_bytes).map_err(|error| invalid(error.to_string()))?;
         let layout = shard.layout();
         // All cells but the last are full: count and sum settle every length.
@@ -96,26 +73,9 @@ impl Incoming {
                 self.shard_bytes
             )));
         }
-        let header = header::encode(&shard, self.cluster);
-        if self.header_taken {
-            return Ok(Finished { shard, rest: self.buffer, header: Some(header) });
-        }
-        self.buffer[..HEADER_BYTES].copy_from_slice(&header);
-        Ok(Finished { shard, rest: self.buffer, header: None })
+        Ok(shard)
     }
 }
-
-/// A whole shard, and what must still be written of it.
-pub(super) struct Finished {
-    /// What it is.
-    pub(super) shard: Shard,
-    /// Belongs behind what was taken before.
-    pub(super) rest: Vec<u8>,
-    /// Belongs at the beginning, if that was taken before.
-    pub(super) header: Option<[u8; HEADER_BYTES]>,
-}
-
-const _: () = assert!(HEADER_BYTES.is_multiple_of(CHECKSUM_BYTES));
 
 #[cfg(test)]
 mod tests {
@@ -143,10 +103,10 @@ mod tests {
     fn check(lengths: &[usize], extent_bytes: u64) -> Result<u64, String> {
         let mut incoming = Incoming::new(head(), cluster()).unwrap();
         for (index, length) in lengths.iter().enumerate() {
-            incoming.push(&cell(index as u32, *length)).map_err(|error| error.message)?;
+            incoming.accept(&cell(index as u32, *length)).map_err(|error| error.message)?;
         }
-        let finished = incoming.finish(extent_bytes).map_err(|error| error.message)?;
-        Ok(finished.shard.layout().shard_bytes())
+        let shard = incoming.finish(extent_bytes).map_err(|error| error.message)?;
+        Ok(shard.layout().shard_bytes())
     }
 
     #[test]
@@ -174,11 +134,11 @@ mod tests {
     #[test]
     fn a_cell_in_the_wrong_place_is_refused() {
         let mut incoming = Incoming::new(head(), cluster()).unwrap();
-        assert!(incoming.push(&cell(1, 10)).unwrap_err().message.contains("checksum"));
-        incoming.push(&cell(0, 10)).unwrap();
-        assert!(incoming.push(&cell(0, 10)).unwrap_err().message.contains("checksum"));
+        assert!(incoming.accept(&cell(1, 10)).unwrap_err().message.contains("checksum"));
+        incoming.accept(&cell(0, 10)).unwrap();
+        assert!(incoming.accept(&cell(0, 10)).unwrap_err().message.contains("checksum"));
         let mut flipped = cell(1, 10);
         flipped.checksum ^= 1;
-        assert_eq!(incoming.push(&flipped).unwrap_err().kind, ShardErrorKind::Invalid);
+        assert_eq!(incoming.accept(&flipped).unwrap_err().kind, ShardErrorKind::Invalid);
     }
 }

@@ -1,9 +1,18 @@
-//! Which shards are on the disk: in memory, in key order, rebuilt from the disk at every start.
+//! Which shards are on the disk, and where: in memory, in key order, rebuilt from the segments at every start.
+//!
+//! There can be millions, so an entry is four words. What many shards have in common (policy, cell size, epoch) is kept once.
 
-use super::records::stored_bytes;
-use crate::shard::{Shard, ShardKey};
+use super::{
+    header::{HEADER_BYTES, Location},
+    segment::is_solo,
+};
+use crate::{
+    disk::BLOCK_BYTES,
+    shard::{Shard, ShardHead, ShardKey},
+};
+use asterism_erasure::Policy;
 use std::{
-    collections::BTreeMap,
+    collections::{BTreeMap, HashMap},
     ops::Bound,
     sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard},
 };
@@ -11,6 +20,8 @@ use std::{
 /// What is known of a stored shard without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
+    /// Where its record is.
+    pub(super) location: Location,
     /// What its header says; none if the header could not be read or does not verify.
     pub(super) shard: Option<Shard>,
     /// What it takes on the disk.
@@ -19,9 +30,15 @@ pub(super) struct Entry {
 
 impl Entry {
     /// A shard that was just written or whose header verified.
-    pub(super) fn known(shard: Shard) -> Self {
-        Self { shard: Some(shard), stored_bytes: stored_bytes(&shard) }
+    pub(super) fn known(location: Location, shard: Shard) -> Self {
+        Self { location, shard: Some(shard), stored_bytes: taken_bytes(location, &shard) }
     }
+}
+
+/// What a shard takes at `location`, with the rest of its last block where nothing else can use it.
+pub(super) fn taken_bytes(location: Location, shard: &Shard) -> u64 {
+    let unit = if is_solo(location) { BLOCK_BYTES } else { HEADER_BYTES };
+    super::records::stored_bytes(shard).next_multiple_of(unit as u64)
 }
 
 /// How many shards there are, and their bytes without headers and checksums.
@@ -31,9 +48,87 @@ pub(super) struct Totals {
     pub(super) shard_bytes: u64,
 }
 
+/// What many shards have in common.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+struct Class {
+    policy: Policy,
+    cell_bytes: u32,
+    epoch: u64,
+}
+
+/// Nothing is known of the shard.
+const UNKNOWN: u32 = u32::MAX;
+/// Places are counted in headers; a segment has less than 2^24 of them.
+const OFFSET_BITS: u32 = 24;
+
+#[derive(Clone, Copy)]
+struct Packed {
+    /// Segment and offset; two halves, so that no room is lost to alignment.
+    location: [u32; 2],
+    /// Of the extent; blocks of the file if the class is unknown.
+    bytes: u32,
+    class: u32,
+}
+
 #[derive(Default)]
-struct Entries {
-    by_key: BTreeMap<ShardKey, Entry>,
+struct Classes {
+    known: Vec<Class>,
+    numbers: HashMap<Class, u32>,
+}
+
+impl Classes {
+    fn number(&mut self, class: Class) -> u32 {
+        let next = self.known.len() as u32;
+        *self.numbers.entry(class).or_insert_with(|| {
+            self.known.push(class);
+            next
+        })
+    }
+
+    fn pack(&mut self, entry: &Entry) -> Packed {
+        let Location { segment, offset } = entry.location;
+        let location = (segment << OFFSET_BITS) | (offset / HEADER_BYTES as u64);
+        let location = [(location >> 32) as u32, location as u32];
+        let Some(shard) = entry.shard else {
+            return Packed {
+                location,
+                bytes: (entry.stored_bytes / BLOCK_BYTES as u64) as u32,
+                class: UNKNOWN,
+            };
+        };
+        let layout = shard.layout();
+        let class = Class {
+            policy: layout.policy(),
+            cell_bytes: layout.full_cell_bytes() as u32,
+            epoch: shard.epoch(),
+        };
+        // An extent has at most 64 MiB.
+        Packed { location, bytes: layout.extent_bytes() as u32, class: self.number(class) }
+    }
+
+    fn unpack(&self, key: ShardKey, packed: &Packed) -> Entry {
+        let place = (u64::from(packed.location[0]) << 32) | u64::from(packed.location[1]);
+        let location = Location {
+            segment: place >> OFFSET_BITS,
+            offset: (place & ((1 << OFFSET_BITS) - 1)) * HEADER_BYTES as u64,
+        };
+        let shard = self.known.get(packed.class as usize).and_then(|class| {
+            let head = ShardHead::new(key, class.policy, class.cell_bytes as usize, class.epoch).ok()?;
+            head.complete(u64::from(packed.bytes)).ok()
+        });
+        match shard {
+            Some(shard) => Entry::known(location, shard),
+            None => {
+                Entry { location, shard: None, stored_bytes: u64::from(packed.bytes) * BLOCK_BYTES as u64 }
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+pub(super) struct Entries {
+    by_key: BTreeMap<ShardKey, Packed>,
+    classes: Classes,
     shard_bytes: u64,
 }
 
@@ -42,48 +137,40 @@ struct Entries {
 pub(super) struct Index(RwLock<Entries>);
 
 impl Index {
+    /// Of entries in key order, each key once.
+    pub(super) fn of(entries: impl Iterator<Item = (ShardKey, Entry)>) -> Self {
+        let (mut classes, mut shard_bytes) = (Classes::default(), 0);
+        let by_key = entries
+            .map(|(key, entry)| {
+                shard_bytes += cell_bytes(Some(entry));
+                (key, classes.pack(&entry))
+            })
+            .collect();
+        Self(RwLock::new(Entries { by_key, classes, shard_bytes }))
+    }
+
     fn read(&self) -> RwLockReadGuard<'_, Entries> {
         self.0.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn write(&self) -> RwLockWriteGuard<'_, Entries> {
+    /// All entries, for several changes that readers see at once.
+    pub(super) fn write(&self) -> RwLockWriteGuard<'_, Entries> {
         self.0.write().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What is known of `key`.
     pub(super) fn get(&self, key: ShardKey) -> Option<Entry> {
-        self.read().by_key.get(&key).copied()
-    }
-
-    /// Notes a shard; gives back what was known under its key.
-    pub(super) fn insert(&self, key: ShardKey, entry: Entry) -> Option<Entry> {
-        let mut entries = self.write();
-        let before = entries.by_key.insert(key, entry);
-        entries.shard_bytes += cell_bytes(Some(entry));
-        entries.shard_bytes -= cell_bytes(before);
-        before
+        self.read().get(key)
     }
 
     /// Notes what a stored shard's header says, if that was not known.
-    pub(super) fn learn(&self, shard: Shard) {
-        if self.get(shard.key()).is_none_or(|entry| entry.shard.is_some()) {
-            return;
-        }
+    pub(super) fn learn(&self, location: Location, shard: Shard) {
         let mut entries = self.write();
-        if let Some(entry) = entries.by_key.get_mut(&shard.key())
-            && entry.shard.is_none()
-        {
-            entry.shard = Some(shard);
-            entries.shard_bytes += shard.layout().shard_bytes();
+        let unknown =
+            entries.get(shard.key()).is_some_and(|entry| entry.location == location && entry.shard.is_none());
+        if unknown {
+            entries.insert(shard.key(), Entry::known(location, shard));
         }
-    }
-
-    /// Forgets a shard.
-    pub(super) fn remove(&self, key: ShardKey) -> Option<Entry> {
-        let mut entries = self.write();
-        let before = entries.by_key.remove(&key);
-        entries.shard_bytes -= cell_bytes(before);
-        before
     }
 
     /// The next shards beyond `after` whose headers verified, in key order.
@@ -91,13 +178,39 @@ impl Index {
         let from = after.map_or(Bound::Unbounded, Bound::Excluded);
         let entries = self.read();
         let beyond = entries.by_key.range((from, Bound::Unbounded));
-        beyond.filter_map(|(_, entry)| entry.shard).take(count_max).collect()
+        beyond
+            .filter_map(|(key, packed)| entries.classes.unpack(*key, packed).shard)
+            .take(count_max)
+            .collect()
     }
 
     /// Sums over all shards.
     pub(super) fn totals(&self) -> Totals {
         let entries = self.read();
         Totals { shards: entries.by_key.len() as u64, shard_bytes: entries.shard_bytes }
+    }
+}
+
+impl Entries {
+    /// What is known of `key`.
+    pub(super) fn get(&self, key: ShardKey) -> Option<Entry> {
+        self.by_key.get(&key).map(|packed| self.classes.unpack(key, packed))
+    }
+
+    /// Notes a shard; gives back what was known under its key.
+    pub(super) fn insert(&mut self, key: ShardKey, entry: Entry) -> Option<Entry> {
+        let packed = self.classes.pack(&entry);
+        let before = self.by_key.insert(key, packed).map(|before| self.classes.unpack(key, &before));
+        self.shard_bytes += cell_bytes(Some(entry));
+        self.shard_bytes -= cell_bytes(before);
+        before
+    }
+
+    /// Forgets a shard.
+    pub(super) fn remove(&mut self, key: ShardKey) -> Option<Entry> {
+        let before = self.by_key.remove(&key).map(|before| self.classes.unpack(key, &before));
+        self.shard_bytes -= cell_bytes(before);
+        before
     }
 }
 
@@ -108,8 +221,6 @@ fn cell_bytes(entry: Option<Entry>) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::shard::ShardHead;
-    use asterism_erasure::Policy;
     use asterism_proto::ExtentId;
 
     fn shard(extent: u8, slot: u32, bytes: u64) -> Shard {
@@ -117,20 +228,38 @@ mod tests {
         ShardHead::new(key, Policy::new(1, 3).unwrap(), 100, 1).unwrap().complete(bytes).unwrap()
     }
 
+    fn entry(shard: Shard) -> Entry {
+        Entry::known(Location { segment: 3, offset: 4096 }, shard)
+    }
+
     #[test]
     fn pages_go_in_key_order_and_leave_out_what_is_damaged() {
         let index = Index::default();
         let shards = [shard(2, 1, 10), shard(1, 3, 20), shard(1, 0, 30)];
-        shards.iter().for_each(|one| assert!(index.insert(one.key(), Entry::known(*one)).is_none()));
+        shards.iter().for_each(|one| assert!(index.write().insert(one.key(), entry(*one)).is_none()));
         let damaged = shard(1, 1, 5).key();
-        index.insert(damaged, Entry { shard: None, stored_bytes: 7 });
+        let solo = Location { segment: 9, offset: 0 };
+        index.write().insert(damaged, Entry { location: solo, shard: None, stored_bytes: 8192 });
+        assert_eq!(index.get(damaged).unwrap().stored_bytes, 8192);
         let first = index.page(None, 2);
         assert_eq!(first, [shards[2], shards[1]]);
         assert_eq!(index.page(Some(first[1].key()), 2), [shards[0]]);
         assert_eq!(index.page(Some(shards[0].key()), 2), []);
         assert_eq!(index.totals(), Totals { shards: 4, shard_bytes: 60 });
-        index.insert(shards[0].key(), Entry::known(shard(2, 1, 15)));
-        index.remove(shards[1].key());
+        index.write().insert(shards[0].key(), entry(shard(2, 1, 15)));
+        index.write().remove(shards[1].key());
         assert_eq!(index.totals(), Totals { shards: 3, shard_bytes: 45 });
+    }
+
+    #[test]
+    fn an_entry_comes_back_as_it_was_and_stays_small() {
+        let index = Index::default();
+        let far = Location { segment: (1 << 40) - 1, offset: ((1 << OFFSET_BITS) - 1) * 128 };
+        let largest = ShardHead::new(shard(1, 0, 0).key(), Policy::new(1, 0).unwrap(), 1, u64::MAX).unwrap();
+        let entry = Entry::known(far, largest.complete(64 << 20).unwrap());
+        index.write().insert(largest.key(), entry);
+        assert_eq!(index.get(largest.key()), Some(entry));
+        assert_eq!(size_of::<Packed>() + size_of::<ShardKey>(), 33);
+        assert_eq!(align_of::<Packed>(), 4);
     }
 }

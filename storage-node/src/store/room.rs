@@ -1,14 +1,11 @@
 //! How much more the node takes: the file system's free bytes less a reserve, and the operator's limit.
 
 use super::error::{disk, error};
+use crate::disk::{Disk, Space};
 use asterism_proto::{ShardError, ShardErrorKind};
-use rustix::fs::fstatvfs;
-use std::{
-    os::fd::BorrowedFd,
-    sync::{
-        Arc,
-        atomic::{AtomicU64, Ordering},
-    },
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
 };
 
 /// The operator's limits.
@@ -27,23 +24,16 @@ pub struct Usage {
     pub capacity_bytes: u64,
     /// What more they can take.
     pub free_bytes: u64,
-    /// What they take, with headers and checksums.
+    /// What their segments take.
     pub used_bytes: u64,
     /// How many they are.
     pub shards: u64,
 }
 
-/// Bytes of the file system, as it says itself.
-#[derive(Clone, Copy, Debug)]
-struct FileSystem {
-    total_bytes: u64,
-    available_bytes: u64,
-}
-
 /// Counts what is written against what there is.
 pub(super) struct Room {
     limits: Limits,
-    /// Of shards, and of shards being written.
+    /// By segments, and by shards being written.
     taken_bytes: Arc<AtomicU64>,
 }
 
@@ -54,8 +44,8 @@ impl Room {
     }
 
     /// Capacity and free bytes now.
-    pub(super) fn usage(&self, directory: BorrowedFd<'_>) -> Result<Usage, ShardError> {
-        let files = measure(directory)?;
+    pub(super) fn usage(&self, disk: &dyn Disk) -> Result<Usage, ShardError> {
+        let files = measure(disk)?;
         let taken = self.taken_bytes.load(Ordering::Relaxed);
         Ok(Usage {
             capacity_bytes: capacity(self.limits, files),
@@ -66,20 +56,30 @@ impl Room {
     }
 
     /// Takes `bytes` for as long as the reservation lives; `Full` if they do not fit.
-    pub(super) fn reserve(&self, directory: BorrowedFd<'_>, bytes: u64) -> Result<Reservation, ShardError> {
-        let files = measure(directory)?;
+    pub(super) fn reserve(&self, disk: &dyn Disk, bytes: u64) -> Result<Reservation, ShardError> {
+        let files = measure(disk)?;
         let taken = self.taken_bytes.fetch_add(bytes, Ordering::Relaxed);
         // Made before the check: what is refused is given back by its drop.
         let reservation = Reservation { taken_bytes: Arc::clone(&self.taken_bytes), bytes };
         if free(self.limits, files, taken) < bytes {
-            return Err(error(ShardErrorKind::Full, "the node has no room for the shard"));
+            return Err(full());
         }
         Ok(reservation)
     }
 
-    /// Gives back what a removed shard took.
+    /// A reservation of no bytes.
+    pub(super) fn nothing(&self) -> Reservation {
+        Reservation { taken_bytes: Arc::clone(&self.taken_bytes), bytes: 0 }
+    }
+
+    /// Notes what is taken without asking: the store's own records, which must always find a place.
+    pub(super) fn take(&self, bytes: u64) {
+        self.taken_bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Gives back what something took that is gone.
     pub(super) fn release(&self, bytes: u64) {
-        drop(Reservation { taken_bytes: Arc::clone(&self.taken_bytes), bytes });
+        self.taken_bytes.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
@@ -107,19 +107,20 @@ impl Drop for Reservation {
     }
 }
 
-fn measure(directory: BorrowedFd<'_>) -> Result<FileSystem, ShardError> {
-    let found = fstatvfs(directory).map_err(|errno| disk("measure the file system", errno))?;
-    Ok(FileSystem {
-        total_bytes: found.f_blocks.saturating_mul(found.f_frsize),
-        available_bytes: found.f_bavail.saturating_mul(found.f_frsize),
-    })
+/// What a caller is told for whom there is no room.
+pub(super) fn full() -> ShardError {
+    error(ShardErrorKind::Full, "the node has no room for the shard")
 }
 
-fn capacity(limits: Limits, files: FileSystem) -> u64 {
+fn measure(disk: &dyn Disk) -> Result<Space, ShardError> {
+    disk.space().map_err(|error| self::disk("measure the file system", error))
+}
+
+fn capacity(limits: Limits, files: Space) -> u64 {
     limits.capacity_bytes.unwrap_or(u64::MAX).min(files.total_bytes)
 }
 
-fn free(limits: Limits, files: FileSystem, taken_bytes: u64) -> u64 {
+fn free(limits: Limits, files: Space, taken_bytes: u64) -> u64 {
     let below_limit = limits.capacity_bytes.unwrap_or(u64::MAX).saturating_sub(taken_bytes);
     below_limit.min(files.available_bytes.saturating_sub(limits.reserve_bytes))
 }
@@ -127,11 +128,11 @@ fn free(limits: Limits, files: FileSystem, taken_bytes: u64) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::{fs::File, os::fd::AsFd};
+    use crate::disk::SimDisk;
 
     fn check(capacity_bytes: Option<u64>, available_bytes: u64, taken: u64, expected: u64) {
         let limits = Limits { capacity_bytes, reserve_bytes: 10 };
-        assert_eq!(free(limits, FileSystem { total_bytes: 1000, available_bytes }, taken), expected);
+        assert_eq!(free(limits, Space { total_bytes: 1000, available_bytes }, taken), expected);
     }
 
     #[test]
@@ -145,15 +146,15 @@ mod tests {
 
     #[test]
     fn what_is_refused_or_given_up_is_given_back() {
-        let dir = File::open(tempfile::tempdir().unwrap().path()).unwrap();
+        let disk = SimDisk::new(0);
         let room = Room::new(Limits { capacity_bytes: Some(100), reserve_bytes: 0 }, 40);
-        let mut first = room.reserve(dir.as_fd(), 30).unwrap();
-        assert_eq!(room.reserve(dir.as_fd(), 31).err().unwrap().kind, ShardErrorKind::Full);
-        first.absorb(room.reserve(dir.as_fd(), 30).unwrap());
-        assert_eq!(room.usage(dir.as_fd()).unwrap().free_bytes, 0);
+        let mut first = room.reserve(&disk, 30).unwrap();
+        assert_eq!(room.reserve(&disk, 31).err().unwrap().kind, ShardErrorKind::Full);
+        first.absorb(room.reserve(&disk, 30).unwrap());
+        assert_eq!(room.usage(&disk).unwrap().free_bytes, 0);
         drop(first);
-        room.reserve(dir.as_fd(), 60).unwrap().keep();
+        room.reserve(&disk, 60).unwrap().keep();
         room.release(25);
-        assert_eq!(room.usage(dir.as_fd()).unwrap().used_bytes, 75);
+        assert_eq!(room.usage(&disk).unwrap().used_bytes, 75);
     }
 }

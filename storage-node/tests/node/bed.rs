@@ -9,10 +9,12 @@ use asterism_service::{
     grpc::{Target, channel},
     logging::LogFormat,
 };
-use asterism_storage_node::{Config, NodeProcess};
+use asterism_storage_node::{Config, NodeProcess, store};
 use std::{
+    fs::{File, OpenOptions},
     future::Future,
     net::SocketAddr,
+    os::unix::fs::FileExt,
     path::{Path, PathBuf},
     time::{Duration, Instant},
 };
@@ -128,10 +130,12 @@ impl Node {
         ShardStoreClient::new(channel)
     }
 
-    /// Stops it in an orderly way; gives back what it was started with.
+    /// Stops it in an orderly way; gives back what it was started with, when nobody has its directory open any more.
     pub(crate) async fn stop(self) -> Config {
         self.stop.cancel();
         self.task.await.unwrap().unwrap();
+        let lock = File::open(self.config.data_dir.join("lock")).unwrap();
+        eventually("the directory is let go", async || lock.try_lock().is_ok()).await;
         self.config
     }
 
@@ -144,16 +148,47 @@ impl Node {
         &self.config.data_dir
     }
 
-    pub(crate) fn file_of(&self, header: &ShardHeader) -> PathBuf {
-        file_of(self.directory(), header)
+    pub(crate) fn spot(&self, header: &ShardHeader) -> Spot {
+        spot_of(self.directory(), header)
     }
 }
 
 /// Where a shard lies: known to the tests so that they can break it.
-pub(crate) fn file_of(directory: &Path, header: &ShardHeader) -> PathBuf {
-    let key = header.key.as_ref().unwrap();
-    let extent: String = key.extent.iter().map(|byte| format!("{byte:02x}")).collect();
-    directory.join("shards").join(&extent[..2]).join(format!("{extent}.{}", key.slot))
+#[derive(Clone, Debug)]
+pub(crate) struct Spot {
+    pub(crate) file: PathBuf,
+    pub(crate) offset: u64,
+    pub(crate) bytes: u64,
+}
+
+impl Spot {
+    /// Its record as it lies there.
+    pub(crate) fn read(&self) -> Vec<u8> {
+        let mut bytes = vec![0; self.bytes as usize];
+        File::open(&self.file).unwrap().read_exact_at(&mut bytes, self.offset).unwrap();
+        bytes
+    }
+
+    /// Overwrites its record.
+    pub(crate) fn write(&self, bytes: &[u8]) {
+        assert_eq!(bytes.len() as u64, self.bytes);
+        let file = OpenOptions::new().write(true).open(&self.file).unwrap();
+        file.write_all_at(bytes, self.offset).unwrap();
+    }
+
+    /// Changes its record.
+    pub(crate) fn edit(&self, change: impl FnOnce(&mut [u8])) {
+        let mut bytes = self.read();
+        change(&mut bytes);
+        self.write(&bytes);
+    }
+}
+
+pub(crate) fn spot_of(directory: &Path, header: &ShardHeader) -> Spot {
+    let key = asterism_storage_node::wire::key(header.key.as_ref()).unwrap();
+    let places = store::places(directory).unwrap();
+    let place = places.iter().find(|place| place.key == key).expect("the shard is on the disk");
+    Spot { file: directory.join(&place.file), offset: place.offset, bytes: place.bytes }
 }
 
 /// Every file below `directory`, relative to it.
@@ -177,7 +212,7 @@ pub(crate) fn files(directory: &Path) -> Vec<PathBuf> {
 /// Shards, temporary files and quarantined files on disk.
 pub(crate) fn counts(directory: &Path) -> (usize, usize, usize) {
     let count = |part: &str| files(directory).iter().filter(|file| file.starts_with(part)).count();
-    (count("shards"), count("temporary"), count("quarantine"))
+    (store::places(directory).unwrap().len(), count("temporary"), count("quarantine"))
 }
 
 /// Waits until `holds`; polls, and gives up loudly.

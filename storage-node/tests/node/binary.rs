@@ -1,13 +1,13 @@
 //! The program itself: its exit codes, its sentences, and what `kill -9` leaves.
 
 use crate::{
-    bed::{Bed, Client, Node, TOKEN, counts, eventually, file_of},
+    bed::{Bed, Client, Node, TOKEN, counts, eventually, spot_of},
     sample::{Sample, assert_stored, put, put_all},
 };
 use asterism_erasure::{CELL_BYTES_MAX, Policy};
 use asterism_proto::Role;
 use asterism_service::grpc::{Target, channel};
-use asterism_storage_node::Config;
+use asterism_storage_node::{Config, shard::ShardKey};
 use std::{
     fs,
     path::{Path, PathBuf},
@@ -191,19 +191,15 @@ async fn check_names_every_bad_shard_and_changes_nothing() {
     assert_eq!((good.status.code(), text.lines().count()), (Some(0), 1), "{text}");
     assert!(text.starts_with("10 good shards"), "{text}");
 
-    let bad = file_of(&config.data_dir, &samples[4].header);
-    let mut bytes = fs::read(&bad).unwrap();
-    bytes[1000] ^= 1;
-    fs::write(&bad, &bytes).unwrap();
-    fs::write(config.data_dir.join("shards/00/stray"), "x").unwrap();
+    let bad = spot_of(&config.data_dir, &samples[4].header);
+    bad.edit(|bytes| bytes[1000] ^= 1);
+    let bytes = bad.read();
+    fs::write(config.data_dir.join("segments/stray"), "x").unwrap();
     let output = run(&["check", dir]);
     let text = String::from_utf8(output.stdout).unwrap();
     assert_eq!((output.status.code(), text.lines().count()), (Some(1), 3), "{text}");
-    assert!(
-        text.contains(&format!("{}: cell 0 does not verify", bad.file_name().unwrap().display())),
-        "{text}"
-    );
-    assert!(text.contains("shards/00/stray: it is no shard"), "{text}");
+    assert!(text.contains(&format!("{}: cell 0 does not verify", key_of(&samples[4]))), "{text}");
+    assert!(text.contains("segments/stray: it is no segment"), "{text}");
     assert!(text.contains("9 good shards") && text.contains("2 bad"), "{text}");
 
     let output = run(&["check", dir, "--json"]);
@@ -211,8 +207,8 @@ async fn check_names_every_bad_shard_and_changes_nothing() {
     let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!((&json["good"], json["bad"].as_array().unwrap().len()), (&9.into(), 2));
     assert_eq!(json["cluster"], bed.cluster().to_string());
-    assert_eq!(fs::read(&bad).unwrap(), bytes);
-    assert!(config.data_dir.join("shards/00/stray").exists());
+    assert_eq!(bad.read(), bytes);
+    assert!(config.data_dir.join("segments/stray").exists());
     for (other, sentence) in [(bed.path().join("nowhere"), "open"), (bed.path().to_owned(), "no node.json")] {
         let output = run(&["check", other.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(1));
@@ -220,5 +216,57 @@ async fn check_names_every_bad_shard_and_changes_nothing() {
     }
     let node = Node::start(config).await;
     put(&bed.client(&node), &samples[4]).await.unwrap();
+    node.stop().await;
+}
+
+fn key_of(sample: &Sample) -> ShardKey {
+    asterism_storage_node::wire::key(sample.header.key.as_ref()).unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn check_lists_where_shards_lie_and_rebuilds_indexes() {
+    let bed = Bed::new();
+    let node: Node = bed.start("n1").await;
+    let large = Sample::new(bed.cluster(), Policy::new(1, 0).unwrap(), CELL_BYTES_MAX, 1 << 20);
+    let samples = [Sample::small(bed.cluster()), Sample::small(bed.cluster()), large];
+    put_all(&bed.client(&node), &samples).await;
+    let config = node.stop().await;
+    let dir = config.data_dir.to_str().unwrap();
+    let listed = run(&["check", dir, "--list", "--json"]);
+    assert_eq!(listed.status.code(), Some(0));
+    let json: serde_json::Value = serde_json::from_slice(&listed.stdout).unwrap();
+    let shards = json["shards"].as_array().unwrap();
+    assert_eq!(shards.len(), 3);
+    for sample in &samples {
+        let (key, spot) = (key_of(sample), spot_of(&config.data_dir, &sample.header));
+        let listed = shards.iter().find(|shard| shard["extent"] == key.extent().to_string()).unwrap();
+        assert_eq!((&listed["offset"], &listed["bytes"]), (&spot.offset.into(), &spot.bytes.into()));
+        assert!(config.data_dir.join(listed["file"].as_str().unwrap()).exists());
+        let cells: usize = sample.cells.iter().map(|cell| cell.data.len() + 8).sum();
+        assert_eq!(spot.bytes, 128 + cells as u64);
+    }
+    assert_eq!(run(&["check", dir, "--list", "--rebuild-index"]).status.code(), Some(2));
+
+    // An index that was spoilt is not believed, is named, and is made anew on request.
+    let index = fs::read_dir(config.data_dir.join("segments")).unwrap().map(|entry| entry.unwrap().path());
+    let index = index.into_iter().find(|path| path.extension().is_some_and(|it| it == "index")).unwrap();
+    let good = fs::read(&index).unwrap();
+    let mut spoilt = good.clone();
+    spoilt[4300] ^= 1;
+    fs::write(&index, &spoilt).unwrap();
+    let output = run(&["check", dir]);
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text.contains("the index does not verify") && text.contains("3 good shards"), "{text}");
+    assert_eq!(fs::read(&index).unwrap(), spoilt);
+    let output = run(&["check", dir, "--rebuild-index", "--json"]);
+    let json: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&json["rebuilt"], &json["good"]), (&1.into(), &3.into()));
+    assert_eq!(fs::read(&index).unwrap(), good);
+    assert_eq!(run(&["check", dir]).status.code(), Some(0));
+    let node = Node::start(config).await;
+    for sample in &samples {
+        assert_stored(&bed.client(&node), sample).await;
+    }
     node.stop().await;
 }

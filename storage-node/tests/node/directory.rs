@@ -1,7 +1,7 @@
 //! Whose a directory is, and what a start makes of what it finds there.
 
 use crate::{
-    bed::{Bed, Node, counts, files},
+    bed::{self, Bed, Node, counts, files},
     sample::{Sample, assert_stored, list, put, put_all},
 };
 use asterism_proto::Role;
@@ -45,7 +45,7 @@ async fn a_directory_of_another_node_or_cluster_is_refused() {
 async fn a_directory_with_other_files_is_refused() {
     let bed = Bed::new();
     let config = bed.config("n1");
-    for stray in ["holiday.jpg", "shards/00/x", "temporary/x"] {
+    for stray in ["holiday.jpg", "segments/x", "temporary/x"] {
         let stray = config.data_dir.join(stray);
         fs::create_dir_all(stray.parent().unwrap()).unwrap();
         fs::write(&stray, "mine").unwrap();
@@ -54,7 +54,7 @@ async fn a_directory_with_other_files_is_refused() {
         fs::remove_file(&stray).unwrap();
     }
     // What a crash during the very first start leaves is no obstacle, nor is a fresh file system.
-    fs::create_dir_all(config.data_dir.join("shards/7f")).unwrap();
+    fs::create_dir_all(config.data_dir.join("segments")).unwrap();
     fs::create_dir_all(config.data_dir.join("lost+found")).unwrap();
     fs::write(config.data_dir.join("node.json.tmp"), "{").unwrap();
     Node::start(config).await.stop().await;
@@ -74,14 +74,14 @@ async fn a_damaged_directory_is_refused_and_left_as_it_is() {
         assert!(found.contains(sentence), "{part}: {found}");
         fs::rename(&aside, &at).unwrap();
     };
-    spoil("shards", "shards is gone").await;
-    spoil("shards/3f", "shards/3f is gone").await;
+    spoil("segments", "segments is gone").await;
     spoil("temporary", "temporary is gone").await;
     spoil("epoch", "epoch").await;
     spoil("node.json", "not empty").await;
     let identity = fs::read_to_string(dir.join("node.json")).unwrap();
     for (text, sentence) in [
-        (identity.replace("\"format\": 1", "\"format\": 2"), "format 2"),
+        (identity.replace("\"format\": 2", "\"format\": 1"), "format 1; this version knows format 2"),
+        (identity.replace("\"format\": 2", "\"format\": 3"), "format 3; this version knows format 2"),
         (identity.replace('{', ""), "cannot be understood"),
         (String::new(), "cannot be understood"),
     ] {
@@ -99,16 +99,15 @@ async fn a_start_removes_nothing() {
     let node = bed.start("n1").await;
     let samples = [Sample::small(bed.cluster()), Sample::small(bed.cluster())];
     put_all(&bed.client(&node), &samples).await;
-    let file = node.file_of(&samples[0].header);
     let config = node.stop().await;
     let dir = &config.data_dir;
-    // Unfinished files of a crash, names that are none, and a shard in a bucket that is not its own.
+    let log = bed::spot_of(dir, &samples[0].header).file;
+    // Unfinished files of a crash, names that are none, and a log under a number that is not its own.
     fs::write(dir.join("temporary/unfinished"), "half").unwrap();
-    fs::write(dir.join("shards/00/readme"), "what").unwrap();
-    fs::write(dir.join("shards/00").join(OsStr::from_bytes(b"not \xff utf-8")), "what").unwrap();
-    fs::write(dir.join("shards/00").join("x".repeat(255)), "long").unwrap();
-    let bucket = if file.parent().unwrap().ends_with("00") { "01" } else { "00" };
-    fs::copy(&file, dir.join("shards").join(bucket).join(file.file_name().unwrap())).unwrap();
+    fs::write(dir.join("segments/readme"), "what").unwrap();
+    fs::write(dir.join("segments").join(OsStr::from_bytes(b"not \xff utf-8")), "what").unwrap();
+    fs::write(dir.join("segments").join("x".repeat(255)), "long").unwrap();
+    fs::copy(&log, dir.join("segments/00000000000000ff.log")).unwrap();
     let before = files(dir).len();
 
     let node = Node::start(config).await;
