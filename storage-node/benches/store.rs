@@ -1,8 +1,9 @@
 //! What a node takes in and gives out, beside what the same disk does without it:
 //! `cargo bench -p asterism-storage-node [-- DIR]`.
 //!
-//! Shards of 16 MiB and of 4 KiB at concurrency 8: files written and synced by hand, the store alone, the whole node over
-//! gRPC with mutual TLS. The rows are measured in turn, three times over; the best of each is shown.
+//! Shards of 16 MiB and of 4 KiB from some writers at once: files written past the page cache and synced by hand, the store alone,
+//! the whole node over gRPC with mutual TLS (the caller's time is counted, too). The rows are measured in turn, three times over;
+//! the best of each is shown. Then a store of a million shards is opened.
 
 use asterism_erasure::{CELL_BYTES_MAX, Layout, Policy, cell_checksum};
 use asterism_proto::{
@@ -14,6 +15,7 @@ use asterism_service::{
     grpc::{self, Target, channel},
 };
 use asterism_storage_node::{
+    disk::{Access, BLOCK_BYTES, Disk, Folder, RealDisk},
     metrics::{NodeMetrics, StoreMetrics},
     rpc::{self, ShardService},
     shard::{Cell, ShardHead, ShardKey},
@@ -22,7 +24,7 @@ use asterism_storage_node::{
 };
 use futures::{StreamExt, TryStreamExt, stream};
 use std::{
-    fs::File,
+    ffi::OsString,
     io::Write,
     path::{Path, PathBuf},
     time::{Duration, Instant},
@@ -32,10 +34,16 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 use tonic::{service::Routes, transport::Channel};
 use uuid::Uuid;
 
-const CONCURRENCY: usize = 8;
 const ROUNDS: usize = 3;
-/// Name, bytes of a shard, shards in a round.
-const SHAPES: [(&str, u64, usize); 2] = [("16 MiB", 16 << 20, 24), ("4 KiB", 4 << 10, 1000)];
+/// What is measured: name, bytes of a shard, shards in a round, writers at one time, whether over gRPC too.
+const SHAPES: [(&str, u64, usize, usize, bool); 4] = [
+    ("16 MiB x 8", 16 << 20, 24, 8, true),
+    ("4 KiB x 1", 4 << 10, 300, 1, false),
+    ("4 KiB x 8", 4 << 10, 2000, 8, true),
+    ("4 KiB x 32", 4 << 10, 4000, 32, false),
+];
+/// Shards in a store that is opened.
+const OPENED: usize = 1_000_000;
 const POLICY: Option<Policy> = Policy::new(1, 0);
 
 type Client = ShardStoreClient<Channel>;
@@ -63,27 +71,83 @@ fn main() -> anyhow::Result<()> {
     tokio::runtime::Runtime::new()?.block_on(run(directory.path()))
 }
 
+/// Time on the clock and of the processors.
+#[derive(Clone, Copy)]
+struct Took {
+    elapsed: Duration,
+    processor: Duration,
+}
+
+impl Took {
+    const NEVER: Self = Self { elapsed: Duration::MAX, processor: Duration::MAX };
+
+    fn best(self, other: Self) -> Self {
+        if self.elapsed < other.elapsed { self } else { other }
+    }
+}
+
 async fn run(directory: &Path) -> anyhow::Result<()> {
     let stop = CancellationToken::new();
     let _stop = stop.clone().drop_guard();
     let bench = start(directory, &stop).await?;
-    for (name, bytes, count) in SHAPES {
-        let mut best = [Duration::MAX; 4];
+    for (name, bytes, count, writers, over_grpc) in SHAPES {
+        let mut best = [Took::NEVER; 4];
         for _ in 0..ROUNDS {
-            let took = round(&bench, bytes, count).await?;
-            best = std::array::from_fn(|row| best[row].min(took[row]));
+            let took = round(&bench, bytes, count, writers, over_grpc).await?;
+            best = std::array::from_fn(|row| best[row].best(took[row]));
         }
-        for (row, took) in ["raw write + fsync", "store put", "node put", "node get"].iter().zip(best) {
-            let seconds = took.as_secs_f64();
+        let rows = ["raw write + sync", "store put", "node put", "node get"];
+        for (row, took) in rows.iter().zip(best).filter(|(_, took)| took.elapsed < Duration::MAX) {
+            let (seconds, total) = (took.elapsed.as_secs_f64(), (bytes * count as u64) as f64);
             writeln!(
                 std::io::stdout(),
-                "{name:>7}  {row:<18} {:>8.1} MB/s {:>9.0} /s",
-                (bytes * count as u64) as f64 / 1e6 / seconds,
-                count as f64 / seconds
+                "{name:>10}  {row:<18} {:>8.1} MB/s {:>9.0} /s {:>7.3} CPU s/GiB {:>8.1} CPU us each",
+                total / 1e6 / seconds,
+                count as f64 / seconds,
+                took.processor.as_secs_f64() / (total / f64::from(1 << 30)),
+                took.processor.as_secs_f64() * 1e6 / count as f64,
             )?;
         }
     }
+    open_many(&directory.join("many")).await
+}
+
+/// A store of a million smallest shards, closed and opened again.
+async fn open_many(directory: &Path) -> anyhow::Result<()> {
+    let owner = Owner { cluster: ClusterId::random(), node: NodeId::from_bytes([1; 16]) };
+    let limits = Limits { capacity_bytes: None, reserve_bytes: 0 };
+    let open = || Store::open(directory, owner, limits, StoreMetrics::default());
+    let (store, begin) = (open()?, Instant::now());
+    stream::iter(0..OPENED)
+        .map(|_| async { put_store(&store, &prepare(owner.cluster, 1)?).await })
+        .buffer_unordered(512)
+        .try_collect::<()>()
+        .await?;
+    store.close().await?;
+    let written = begin.elapsed();
+    drop(store);
+    let before = resident_bytes();
+    let (begin, store) = (Instant::now(), open()?);
+    writeln!(
+        std::io::stdout(),
+        "{OPENED} shards written in {written:.1?}, opened in {:.2?}, {} bytes of memory each",
+        begin.elapsed(),
+        resident_bytes().saturating_sub(before) / OPENED as u64
+    )?;
+    anyhow::ensure!(store.usage()?.shards == OPENED as u64, "a shard is missing");
     Ok(())
+}
+
+fn resident_bytes() -> u64 {
+    asterism_storage_node::host::Host::measure().resident_bytes
+}
+
+/// Of this process, in steps of 10 ms, as Linux counts it for everybody.
+fn processor_time() -> Duration {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    let fields = text.rsplit_once(')').map(|(_, rest)| rest.split_whitespace()).into_iter().flatten();
+    let ticks: u64 = fields.skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    Duration::from_millis(10 * ticks)
 }
 
 async fn start(directory: &Path, stop: &CancellationToken) -> anyhow::Result<Bench> {
@@ -106,27 +170,39 @@ async fn start(directory: &Path, stop: &CancellationToken) -> anyhow::Result<Ben
 }
 
 /// The time of each row, and nothing left on the disk.
-async fn round(bench: &Bench, bytes: u64, count: usize) -> anyhow::Result<[Duration; 4]> {
+async fn round(
+    bench: &Bench,
+    bytes: u64,
+    count: usize,
+    writers: usize,
+    over_grpc: bool,
+) -> anyhow::Result<[Took; 4]> {
     let shards =
         |count| (0..count).map(|_| prepare(bench.cluster, bytes)).collect::<anyhow::Result<Vec<_>>>();
-    let (for_store, for_node) = (shards(count)?, shards(count)?);
-    let raw = timed((0..count).map(|index| write_raw(&bench.directory, index, bytes))).await?;
-    let store = timed(for_store.iter().map(|shard| put_store(&bench.store, shard))).await?;
-    let node = timed(for_node.iter().map(|shard| put_node(&bench.client, bench.cluster, shard))).await?;
-    let get = timed(for_node.iter().map(|shard| get_node(&bench.client, shard))).await?;
+    let (for_store, for_node) = (shards(count)?, shards(if over_grpc { count } else { 0 })?);
+    let raw = timed(writers, (0..count).map(|index| write_raw(&bench.directory, index, bytes))).await?;
+    let store = timed(writers, for_store.iter().map(|shard| put_store(&bench.store, shard))).await?;
+    let (mut put, mut get) = (Took::NEVER, Took::NEVER);
+    if over_grpc {
+        let puts = for_node.iter().map(|shard| put_node(&bench.client, bench.cluster, shard));
+        put = timed(writers, puts).await?;
+        get = timed(writers, for_node.iter().map(|shard| get_node(&bench.client, shard))).await?;
+    }
     let keys: Vec<ShardKey> = for_store.iter().chain(&for_node).map(|shard| shard.head.key()).collect();
     for part in keys.chunks(wire::KEYS_MAX) {
         bench.store.delete(part.to_vec(), 1).await?;
     }
-    Ok([raw, store, node, get])
+    bench.store.tend().await?;
+    Ok([raw, store, put, get])
 }
 
 async fn timed<F: Future<Output = anyhow::Result<()>>>(
+    writers: usize,
     work: impl Iterator<Item = F>,
-) -> anyhow::Result<Duration> {
-    let begin = Instant::now();
-    stream::iter(work).buffer_unordered(CONCURRENCY).try_collect::<()>().await?;
-    Ok(begin.elapsed())
+) -> anyhow::Result<Took> {
+    let (begin, processor) = (Instant::now(), processor_time());
+    stream::iter(work).buffer_unordered(writers).try_collect::<()>().await?;
+    Ok(Took { elapsed: begin.elapsed(), processor: processor_time() - processor })
 }
 
 fn prepare(cluster: ClusterId, bytes: u64) -> anyhow::Result<Ready> {
@@ -142,16 +218,20 @@ fn prepare(cluster: ClusterId, bytes: u64) -> anyhow::Result<Ready> {
     Ok(Ready { head, cells: cells.collect(), bytes })
 }
 
+/// As `dd oflag=direct conv=fdatasync` would write a file of its own.
 async fn write_raw(directory: &Path, index: usize, bytes: u64) -> anyhow::Result<()> {
-    let path = directory.join(format!("raw-{index}"));
+    let path = directory.to_owned();
     let written = tokio::task::spawn_blocking(move || {
-        let mut file = File::create(&path)?;
-        let part = vec![7; (bytes as usize).min(1 << 20)];
-        for _ in 0..bytes / part.len() as u64 {
-            file.write_all(&part)?;
+        let (disk, name) = (RealDisk::open(&path)?, OsString::from(format!("raw-{index}")));
+        let file = disk.open(Folder::Root, &name, Access::CreateDirect)?;
+        let part_bytes = (bytes as usize).min(1 << 20);
+        let memory = vec![7; part_bytes + BLOCK_BYTES];
+        let begin = memory.as_ptr().align_offset(BLOCK_BYTES);
+        for part in 0..bytes / part_bytes as u64 {
+            file.write_at(&memory[begin..begin + part_bytes], part * part_bytes as u64)?;
         }
-        file.sync_data()?;
-        std::fs::remove_file(path)
+        file.sync()?;
+        disk.remove(Folder::Root, &name)
     });
     Ok(written.await??)
 }
