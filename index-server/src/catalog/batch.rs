@@ -6,7 +6,7 @@
 //! holder went away, his time ran out, the database gave the transaction up) takes the transaction with it: nothing of it was
 //! committed, and the others do theirs again.
 
-use super::{Trouble, error::SqlFault};
+use super::{Dialect, Trouble, Tx, error::SqlFault};
 use asterism_service::failpoint;
 use sqlx::{Any, AnyPool, Error as Sql, pool::PoolConnection, raw_sql};
 use std::{
@@ -56,9 +56,10 @@ struct Turn {
     since: Instant,
 }
 
-/// The connection, inside a transaction that others may share.
+/// The connection, inside a transaction that others may share. Whoever goes away with it, even before he has seen it, takes the
+/// transaction along: dropped, it closes the connection.
 pub(super) struct Seat {
-    pub(super) connection: PoolConnection<Any>,
+    pub(super) tx: Tx,
     /// How many have changed something in this transaction before.
     pub(super) before: usize,
     /// Takes the connection back; dropped without it, the transaction is lost.
@@ -234,10 +235,11 @@ impl Turn {
     async fn visit(self, connection: PoolConnection<Any>, before: usize) -> Visit {
         let (back, returned) = oneshot::channel();
         let (end, ended) = oneshot::channel();
-        if let Err(refused) = self.seat.send(Ok(Seat { connection, before, back, ended })) {
-            return match refused {
-                Ok(seat) => Visit::Declined(seat.connection),
-                Err(_) => Visit::Gone(None),
+        let tx = Tx::on(connection, Dialect::Sqlite);
+        if let Err(refused) = self.seat.send(Ok(Seat { tx, before, back, ended })) {
+            return match refused.ok().and_then(|seat| seat.tx.let_go()) {
+                Some(connection) => Visit::Declined(connection),
+                None => Visit::Gone(None),
             };
         }
         match returned.await {

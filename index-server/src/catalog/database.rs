@@ -218,11 +218,10 @@ impl Database {
         let attempt = async {
             let seat = tokio::time::timeout(ACQUIRE_DEADLINE, line.seat(urgency));
             let seat = seat.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-            let dialect = Dialect::Sqlite;
             let tx = match seat.before {
-                0 => Tx::on(seat.connection, dialect),
-                1 => Tx::begin(seat.connection, dialect, "SAVEPOINT own").await?,
-                _ => Tx::begin(seat.connection, dialect, "RELEASE own; SAVEPOINT own").await?,
+                0 => seat.tx,
+                1 => seat.tx.after("SAVEPOINT own").await?,
+                _ => seat.tx.after("RELEASE own; SAVEPOINT own").await?,
             };
             let (tx, outcome) = self.fenced_operation(tx, operation).await;
             // A connection that is dropped on the way takes the whole transaction with it.

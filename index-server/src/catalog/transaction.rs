@@ -22,9 +22,13 @@ impl Tx {
         dialect: Dialect,
         statement: &'static str,
     ) -> sqlx::Result<Self> {
-        let mut tx = Self::on(connection, dialect);
-        raw_sql(statement).execute(&mut *tx).await?;
-        Ok(tx)
+        Self::on(connection, dialect).after(statement).await
+    }
+
+    /// Itself, after a statement that changes where it stands.
+    pub(super) async fn after(mut self, statement: &'static str) -> sqlx::Result<Self> {
+        raw_sql(statement).execute(&mut *self).await?;
+        Ok(self)
     }
 
     /// On a connection whose transaction was begun already.

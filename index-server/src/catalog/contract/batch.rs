@@ -147,6 +147,27 @@ async fn who_fails_takes_nobody_along() {
 }
 
 #[tokio::test]
+async fn who_goes_away_without_looking_leaves_no_transaction_behind() {
+    let dir = tempfile::tempdir().unwrap();
+    let catalog = opened(dir.path()).await;
+    // From too early to late enough: the pen is on its way, or lies before one who never looks again.
+    for turns in (0..14).map(|power| 1 << power) {
+        let mut unseen = Box::pin(set(&catalog, "unseen"));
+        tokio::select! {
+            biased;
+            _ = &mut unseen => panic!("nobody writes without standing in line"),
+            () = std::future::ready(()) => {}
+        }
+        for _ in 0..turns {
+            tokio::task::yield_now().await;
+        }
+        drop(unseen);
+        set(&catalog, &format!("after {turns}")).await.unwrap();
+    }
+    assert!(!names(&catalog).await.contains("unseen"));
+}
+
+#[tokio::test]
 async fn who_goes_away_takes_nobody_along() {
     let dir = tempfile::tempdir().unwrap();
     let catalog = opened(dir.path()).await;
