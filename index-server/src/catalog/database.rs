@@ -224,6 +224,9 @@ impl Database {
                 _ => seat.tx.after("RELEASE own; SAVEPOINT own").await?,
             };
             let (tx, outcome) = self.fenced_operation(tx, operation).await;
+            if outcome.is_ok() {
+                failpoint::hit("catalog.before_commit");
+            }
             // A connection that is dropped on the way takes the whole transaction with it.
             let back = match (&outcome, seat.before) {
                 (Ok(_), _) => tx.let_go().map(Back::Open),
@@ -242,7 +245,12 @@ impl Database {
         // The others in the transaction may take as long as a call may, then comes the commit.
         let ended = tokio::time::timeout(CALL_DEADLINE + COMMIT_DEADLINE, ended).await;
         let doubt = match ended {
-            Ok(Ok(Ended::Committed)) => return outcome,
+            Ok(Ok(Ended::Committed)) => {
+                if outcome.is_ok() {
+                    failpoint::hit("catalog.after_commit");
+                }
+                return outcome;
+            }
             // Also who was refused must look again: what stood against it may have been lost as well.
             Ok(Ok(Ended::Lost)) => return Err(lost()),
             Ok(Ok(ended)) => ended.doubt(),
