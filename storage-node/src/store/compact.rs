@@ -26,6 +26,7 @@ impl Shared {
     /// Puts what lives in `inputs` into one new log, and removes them.
     pub(super) fn compact(&self, inputs: &[u64]) -> io::Result<()> {
         assert!(inputs.len() <= REPLACES_MAX, "a log can't take the place of so many");
+        self.set_replaced_aside(inputs)?;
         let there = self.segment_ids()?;
         // What was removed before stays removed, also what tombstones were kept for.
         self.timed_sync(|| self.disk().sync_folder(Folder::Segments))?;
@@ -41,6 +42,17 @@ impl Shared {
         }
         self.remove_compacted(inputs);
         self.metrics.compactions.inc();
+        Ok(())
+    }
+
+    /// What `inputs` took the place of would count again without them: where it could not be removed then, it must go now.
+    fn set_replaced_aside(&self, inputs: &[u64]) -> io::Result<()> {
+        for old in inputs.iter().flat_map(|input| self.segments.gone_for(*input)) {
+            match self.directory.set_aside(Folder::Segments, &Name::Log(old).file()) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => {}
+            }
+        }
         Ok(())
     }
 

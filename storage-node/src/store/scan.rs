@@ -26,6 +26,8 @@ pub(super) struct Scan {
     pub(super) bad: Vec<Location>,
     /// Bytes that are no record and were one, most likely.
     pub(super) damaged: Vec<Range<u64>>,
+    /// Shards of a batch that was never finished, whose headers made it and whose cells did not.
+    pub(super) unfinished: Vec<Record>,
     /// Bytes of a batch that was never finished.
     pub(super) torn: Vec<Range<u64>>,
     /// Where the last record ends, or what was torn.
@@ -89,7 +91,7 @@ fn note(strange: &mut Vec<Range<u64>>, at: u64) {
 
 /// Checks the cells of every shard: a bad one stays known, unless it was never finished.
 fn judge_cells(found: &mut Scan, bytes: &[u8], cluster: ClusterId, torn_from: u64) {
-    let (bad, torn) = (&mut found.bad, &mut found.torn);
+    let (bad, torn, unfinished) = (&mut found.bad, &mut found.torn, &mut found.unfinished);
     found.records.retain(|record| {
         let Body::Shard(shard) = &record.body else { return true };
         let at = record.location.offset;
@@ -98,6 +100,7 @@ fn judge_cells(found: &mut Scan, bytes: &[u8], cluster: ClusterId, torn_from: u6
             None => true,
             Some(_) if record.batch >= torn_from => {
                 torn.push(at..at + record.stored_bytes());
+                unfinished.push(*record);
                 false
             }
             Some(_) => {

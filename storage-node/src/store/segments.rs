@@ -129,6 +129,13 @@ impl Segments {
         }
     }
 
+    /// The logs that a log took the place of and that count no more. One whose name could not be made durable has not taken it yet.
+    pub(super) fn gone_for(&self, id: u64) -> Vec<u64> {
+        let table = self.table();
+        let replaces = table.logs.get(&id).map(|log| log.replaces.as_slice()).unwrap_or_default();
+        replaces.iter().copied().filter(|old| !table.logs.contains_key(old)).collect()
+    }
+
     /// Notes that records came to count, or no longer do.
     pub(super) fn count(&self, changes: impl IntoIterator<Item = (Location, i64)>) {
         let mut table = self.table();

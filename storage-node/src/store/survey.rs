@@ -6,7 +6,7 @@ use super::{
     index::{Entry, taken_bytes},
     log_index::LogIndex,
     scan::{Scan, scan},
-    segment::{LogHeader, Name},
+    segment::{LOG_HEADER_BYTES, LogHeader, Name},
 };
 use crate::{
     disk::{Access, BLOCK_BYTES, Disk, Folder},
@@ -45,6 +45,8 @@ pub(super) struct Log {
     pub(super) bad: Vec<Location>,
     pub(super) damaged: Vec<Range<u64>>,
     pub(super) torn: Vec<Range<u64>>,
+    /// Shards of a batch that was never finished.
+    unfinished: Vec<Record>,
     /// Its index says that there is damage.
     pub(super) known_damaged: bool,
 }
@@ -142,7 +144,9 @@ fn read_logs(directory: &Directory, look: Look, logs: Vec<u64>, found: &mut Surv
                 of_scan(id, scanned)
             }
         };
-        may_be_torn &= log.records.is_empty() || !log.replaces.is_empty();
+        // A second batch proves the first, and that what an earlier log left unfinished has its tombstones.
+        let first_alone = log.records.iter().all(|record| record.batch == LOG_HEADER_BYTES);
+        may_be_torn &= first_alone || !log.replaces.is_empty();
         found.logs.push(log);
     }
     found.logs.reverse();
@@ -161,6 +165,7 @@ fn of_index(index: LogIndex) -> Log {
         bad: Vec::new(),
         damaged: Vec::new(),
         torn: Vec::new(),
+        unfinished: Vec::new(),
         known_damaged: damaged,
     }
 }
@@ -177,6 +182,7 @@ fn of_scan(id: u64, scan: Scan) -> Log {
         bad: scan.bad,
         damaged: scan.damaged,
         torn: scan.torn,
+        unfinished: scan.unfinished,
         known_damaged,
     }
 }
@@ -243,6 +249,17 @@ fn settle(found: &mut Survey, solos: Vec<Solo>) {
         found.sequence = found.sequence.max(solo.record.map_or(0, |record| record.sequence));
         seen.push(seen_alone(solo));
     }
+    // Later it would look like damage: nothing else is acknowledged before these are durable. Where the shard has another record,
+    // that one counts, and a tombstone would be against both: a copy by compaction has the number of what it was copied from.
+    let finished: BTreeSet<ShardKey> =
+        seen.iter().filter(|seen| matches!(seen.what, What::Shard(_))).map(|seen| seen.key).collect();
+    for record in logs.iter().flat_map(|log| &log.unfinished) {
+        if let Some(shard) = record.shard().filter(|shard| !finished.contains(&shard.key())) {
+            let (key, target) = (shard.key(), record.location.segment);
+            found.missing.push((Body::Tombstone { key, epoch: 0, target }, record.sequence));
+            found.sequence = found.sequence.max(record.sequence);
+        }
+    }
     found.logs = logs;
     judge(found, seen);
 }
@@ -294,7 +311,10 @@ fn judge(found: &mut Survey, mut seen: Vec<Seen>) {
                 continue;
             }
             // One that cannot be read yields to any that can.
-            if let Some((sequence, other)) = best.replace((one.sequence, entry)) {
+            // A copy by compaction has the same number; a tombstone against one would be against both.
+            if let Some((sequence, other)) =
+                best.replace((one.sequence, entry)).filter(|(number, _)| *number < one.sequence)
+            {
                 outdo(found, key, sequence, other);
             }
         }
