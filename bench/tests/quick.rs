@@ -86,14 +86,14 @@ fn a_quick_run_fills_every_row_and_leaves_nothing_behind() {
 /// Where the peer is installed, it was measured; where it is not, that is said, and nothing is judged by it.
 fn check_peers(report: &Value) {
     let installed = report["peer"]["installed"].as_bool().expect("it is said whether the peer is installed");
-    let comparisons = report["comparisons"].as_array().unwrap();
+    let comparisons = report["comparisons"].as_array().expect("comparisons");
     assert_eq!(comparisons.len(), 10, "{comparisons:#?}");
     for row in comparisons {
         assert!(row["ours"]["figure"]["value"].as_f64().is_some_and(f64::is_finite), "{row:#}");
         let peer = row["peer"]["figure"]["value"].as_f64();
         assert_eq!((peer.is_some(), row["ratio"].is_f64()), (installed, installed), "{row:#}");
     }
-    let goals = report["goals"].as_array().unwrap();
+    let goals = report["goals"].as_array().expect("goals");
     let goal = |what: &str| {
         let found = goals.iter().find(|goal| goal["what"] == what);
         found.unwrap_or_else(|| panic!("no goal {what}: {goals:#?}"))
@@ -102,7 +102,7 @@ fn check_peers(report: &Value) {
     assert_eq!(goal("PUT 48 × 4 KiB, 8 at once: CPU by MinIO's")["met"].is_boolean(), installed);
     assert!(goal("idle CPU, all processes")["met"].is_boolean());
     assert!(goal("reconstruct 10+4, 1 MiB, cold: by our own encode")["met"].is_boolean());
-    let shapes = report["shapes"].as_array().unwrap();
+    let shapes = report["shapes"].as_array().expect("shapes");
     assert_eq!(shapes.len(), 24);
     assert!(shapes.iter().all(|row| row["speeds"][0]["codec"] == "ours"), "{shapes:#?}");
 }

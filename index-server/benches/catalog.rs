@@ -101,7 +101,7 @@ impl Bench {
             ("search by a tag", "tag:word-007"),
             ("search by two tags", "tag:word-007 tag:word-077"),
         ] {
-            let query = Query::parse(query)?;
+            let query: Query = query.parse()?;
             let search = async |_| anyhow::Ok(catalog.search(&scope, &query, None, 50).await.map(drop)?);
             rows.push((name, median(20, search).await?));
         }

@@ -11,7 +11,7 @@ use crate::{
 use anyhow::Context;
 use asterism_erasure::Code;
 use serde::Serialize;
-use std::{path::PathBuf, time::Duration};
+use std::{path::Path, time::Duration};
 
 const SLICE: Duration = Duration::from_millis(20);
 /// Codecs that this machine may have, by the names of their programs.
@@ -114,7 +114,7 @@ pub(crate) fn measure(rounds: u32, without_others: bool) -> anyhow::Result<Vec<S
     Ok(rows)
 }
 
-fn start(program: &PathBuf) -> anyhow::Result<Beside> {
+fn start(program: &Path) -> anyhow::Result<Beside> {
     Beside::start(program).with_context(|| program.display().to_string())
 }
 

@@ -53,8 +53,8 @@ pub fn replan(
     let mut plan = Replan::default();
     for (number, members) in current.iter().enumerate() {
         let mut group = Group { number, busy: members.iter().copied().collect(), members: members.clone() };
-        for position in 0..members.len() {
-            if planner.nodes.contains_key(&members[position]) {
+        for (position, member) in members.iter().enumerate() {
+            if planner.nodes.contains_key(member) {
                 continue;
             }
             let target =
@@ -193,9 +193,9 @@ impl<'a> Planner<'a> {
 
     /// Members that meet too many of their own zone, because a node changed its zone, give way if somebody can take their place.
     fn spread(&self, group: &mut Group, before: &[NodeId]) {
-        for position in 0..before.len() {
-            let Some(zone) = self.zone(before[position]) else { continue };
-            if group.members[position] != before[position] || self.is_apart(group, position, zone) {
+        for (position, &member) in before.iter().enumerate() {
+            let Some(zone) = self.zone(member) else { continue };
+            if group.members[position] != member || self.is_apart(group, position, zone) {
                 continue;
             }
             if let Some(to) = self.successor(group, position, true) {
@@ -206,8 +206,7 @@ impl<'a> Planner<'a> {
 
     /// Places that the rendezvous of their column gives to somebody else go there, if that node may take them.
     fn balance(&self, group: &mut Group, before: &[NodeId]) {
-        for position in 0..before.len() {
-            let holder = before[position];
+        for (position, &holder) in before.iter().enumerate() {
             if group.members[position] != holder || !self.nodes.contains_key(&holder) {
                 continue;
             }

@@ -193,11 +193,14 @@ pub(super) async fn note_places(tx: &mut Tx, extents: &[NewExtent]) -> Result<()
     let mut members: BTreeMap<u32, Vec<NodeId>> = BTreeMap::new();
     let mut rows = Vec::new();
     for extent in extents.iter().filter(|extent| !extent.nodes.is_empty()) {
-        if !members.contains_key(&extent.group) {
-            let lock = tx.dialect().for_share();
-            members.insert(extent.group, groups::members(tx, extent.group, lock).await?);
-        }
-        rows.extend(strays(extent, &members[&extent.group]));
+        let members = match members.entry(extent.group) {
+            Entry::Occupied(known) => known.into_mut(),
+            Entry::Vacant(unknown) => {
+                let lock = tx.dialect().for_share();
+                unknown.insert(groups::members(tx, extent.group, lock).await?)
+            }
+        };
+        rows.extend(strays(extent, members));
     }
     if rows.is_empty() {
         return Ok(());

@@ -70,7 +70,8 @@ async fn damaged_shards_are_read_around_and_noted() {
     let short = bed.catalog.short_all(None, 10).await.unwrap();
     assert_eq!(short.iter().map(|extent| extent.slots.clone()).collect::<Vec<_>>(), [[0, 3]]);
     assert_eq!(bed.get("editor", "/api/v1/files/f").await["redundancy"], 0);
-    assert!(bed.shards.flip(extent.nodes[1], extent.key(1), 2, 7));
+    // The same cell of a third shard: too few are left of that stripe, however often the bad ones are asked.
+    assert!(bed.shards.flip(extent.nodes[1], extent.key(1), 1, 7));
     let answer = bed.asks("editor", "GET", TARGET).send().await;
     assert!(answer.status == 503 || answer.body.is_err(), "{answer:?}");
 }

@@ -130,7 +130,7 @@ async fn who_fails_takes_nobody_along() {
     let catalog = opened(dir.path()).await;
     let pen = Pen::hold(&catalog).await;
     let failing = |writer: usize, catalog: Catalog| {
-        (writer % 3 == 0).then(|| async move {
+        writer.is_multiple_of(3).then_some(async move {
             let write = catalog.write(move |mut tx| async move {
                 let done = insert(&mut tx, "of one that fails").await;
                 (tx, done.and(Err(CatalogError::Precondition)))
@@ -173,7 +173,7 @@ async fn who_goes_away_takes_nobody_along() {
     let catalog = opened(dir.path()).await;
     let pen = Pen::hold(&catalog).await;
     let leaving = |writer: usize, catalog: Catalog| {
-        (writer % 8 == 5).then(|| async move {
+        (writer % 8 == 5).then_some(async move {
             let (written, leave) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
             let task = {
                 let (written, leave) = (Arc::clone(&written), Arc::clone(&leave));

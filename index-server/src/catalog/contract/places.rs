@@ -64,9 +64,9 @@ async fn a_shard_lies_where_it_was_written(catalog: Catalog) {
     let row = catalog.extent(id).await.unwrap();
     assert_eq!((row.elsewhere.clone(), row.short_slots.len()), (vec![(2, nodes[6])], 0));
     let content = catalog.stat(&ada, &path("/f")).await.unwrap().content.unwrap().id;
-    assert_eq!(catalog.extents(content, 0..1000).await.unwrap(), [row.clone()]);
-    assert_eq!(catalog.extents_after(None, 10).await.unwrap(), [row.clone()]);
-    assert_eq!(catalog.extents_of_group(0, None, 10).await.unwrap(), [row.clone()]);
+    assert_eq!(catalog.extents(content, 0..1000).await.unwrap(), std::slice::from_ref(&row));
+    assert_eq!(catalog.extents_after(None, 10).await.unwrap(), std::slice::from_ref(&row));
+    assert_eq!(catalog.extents_of_group(0, None, 10).await.unwrap(), std::slice::from_ref(&row));
     assert_eq!(catalog.scattered_extents(None, 10).await.unwrap(), [row]);
     let holders = holders(&catalog, id).await;
     remove(&catalog, &ada, "/f").await;
