@@ -8,7 +8,12 @@ use crate::{
     workers::tests::delete,
 };
 use asterism_cluster::memory::Fault;
-use std::collections::BTreeSet;
+use futures::FutureExt;
+use std::{
+    cell::Cell,
+    collections::BTreeSet,
+    panic::{self, AssertUnwindSafe},
+};
 
 /// Six nodes in groups, a seventh that has not joined yet, and some files of all kinds.
 struct Bed {
@@ -407,4 +412,54 @@ async fn wherever_it_is_cut_off_it_is_taken_up_again() {
     }
     assert!(cuts > 20, "{cuts} of {round} times cut off");
     bed.check_settled().await;
+}
+
+/// Ends the worker where `point` is reached for the `turn`th time, as a crash there would; whether it came so far.
+async fn crash_at(moves: &Moves, point: &'static str, turn: u32) -> bool {
+    let turns = Cell::new(0);
+    let _watch = failpoint::watch(move |name| {
+        turns.set(turns.get() + u32::from(name == point));
+        if name == point && turns.get() == turn {
+            panic::resume_unwind(Box::new(point));
+        }
+    });
+    loop {
+        match AssertUnwindSafe(moves.pass()).catch_unwind().await {
+            Err(_) => return true,
+            Ok(passed) => {
+                if !passed.unwrap() {
+                    return false;
+                }
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_crash_at_any_named_step_is_taken_up_again() {
+    for (number, point) in [
+        "moves.planned",
+        "moves.copied",
+        "moves.counted",
+        "moves.relocated",
+        "moves.before_switch",
+        "moves.switched",
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let bed = Bed::of_seven().await;
+        bed.drain(1 + number % 5, false).await;
+        let turn = if point == "moves.planned" { 1 } else { 2 };
+        assert!(crash_at(&bed.moves(), point, turn).await, "{point} is never reached");
+        bed.check_readable().await;
+        delete(&bed.extents).await;
+        bed.check_readable().await;
+        // Another process, which knows nothing but what the catalog says.
+        bed.members.set_groups(bed.catalog.groups().await.unwrap());
+        bed.members.set_moves(&bed.catalog.moves().await.unwrap());
+        bed.work(&bed.moves()).await;
+        bed.check_settled().await;
+        assert_eq!(bed.shards.count(bed.nodes[1 + number % 5]), 0, "{point}");
+    }
 }
