@@ -7,9 +7,11 @@ WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist 
 # Arguments for the cluster: make run UP='--nodes 9 --policy 6+3'
 UP ?=
 BENCH ?=
+# How many times as many trials as in `make test`: make faults FAULTS=20
+FAULTS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web test test-servers lint fmt bench bench-peers clean \
+.PHONY: help run build web test test-servers lint fmt bench bench-peers faults clean \
         check-tools check-web-tools test-build test-fmt test-clippy test-deny test-rust test-web
 
 help: ## List the commands
@@ -47,6 +49,9 @@ bench-peers: ## Build what `make bench` compares with, where it is to be had: Mi
 	  cc -O2 -Wall -o $(TARGET)/peers/isal bench/peers/isal/main.c -lisal; \
 	else echo 'ISA-L is left out: its headers are not installed (Debian: libisal-dev).'; fi
 	GOBIN='$(abspath $(TARGET))/peers' GOFLAGS=-buildvcs=false go install github.com/minio/minio@latest
+
+faults: test-servers test-build ## Inject every fault many times, figures into docs/faults.md (FAULTS=20 for more; as root)
+	@e2e/faults.sh $(FAULTS)
 
 clean: ## Remove everything that was built or installed here
 	cargo clean

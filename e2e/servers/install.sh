@@ -14,7 +14,8 @@ readonly PACKAGES=(
   prometheus prometheus-pushgateway prometheus-alertmanager        # what the monitor speaks to
   openssh-server                                                   # nodes are stopped and woken over SSH
   chromium fonts-wqy-microhei                                      # page tests, Chinese names included
-  jq curl strace                                                   # for people who look into a failed test
+  strace iptables iproute2 faketime e2fsprogs                       # faults: system calls, network, clocks, power cuts
+  jq curl                                                          # for people who look into a failed test
 )
 readonly CARGO_DENY_VERSION=0.20.2
 

@@ -62,7 +62,15 @@ pub fn client() -> Client {
 /// # Errors
 /// There is no answer in time.
 pub async fn send(request: RequestBuilder) -> anyhow::Result<Answer> {
-    let response = request.timeout(REQUEST_LIMIT).send().await?;
+    send_within(request, REQUEST_LIMIT).await
+}
+
+/// Sends a request that may take as long as `limit`, and reads the whole answer.
+///
+/// # Errors
+/// There is no answer in time.
+pub async fn send_within(request: RequestBuilder, limit: Duration) -> anyhow::Result<Answer> {
+    let response = request.timeout(limit).send().await?;
     let status = response.status();
     let media_type = response.headers().get("content-type").and_then(|value| value.to_str().ok());
     let media_type = media_type.unwrap_or_default().to_owned();

@@ -4,6 +4,7 @@
 //! how the product works inside. Every process belongs to the value that started it and ends with it.
 
 pub mod cluster;
+pub mod faults;
 pub mod http;
 pub mod ledger;
 pub mod locate;

@@ -59,6 +59,8 @@ struct Seen {
     members: BTreeMap<NodeId, Member>,
     /// Started anew, and not yet counted.
     uncounted: BTreeSet<NodeId>,
+    /// There are files, so a node that says it holds nothing may have lost everything while nobody watched.
+    files_exist: bool,
     groups: Arc<Vec<Group>>,
     /// Where positions go that are on their way, by group and position.
     targets: Arc<BTreeMap<(u32, u8), NodeId>>,
@@ -126,14 +128,21 @@ impl Members {
         Arc::clone(&self.read().targets)
     }
 
+    /// This process has just started, and there are files: what nodes held before is not known here.
+    pub fn expect_shards(&self) {
+        self.write().files_exist = true;
+    }
+
     /// A node was heard; false if it is not known and must join first.
     pub fn hear(&self, node: NodeId, said: HeartbeatRequest) -> bool {
         let mut seen = self.write();
+        let files_exist = seen.files_exist;
         let Some(member) = seen.members.get_mut(&node) else { return false };
         let before = member.heard.as_ref().map(|(_, before)| (before.boot.clone(), before.shards));
         let started = before.as_ref().is_none_or(|(boot, _)| *boot != said.boot);
         if started {
-            member.doubtful = before.is_some_and(|(_, shards)| said.shards < shards);
+            member.doubtful =
+                before.map_or(files_exist && said.shards == 0, |(_, shards)| said.shards < shards);
         }
         member.heard = Some((Instant::now(), said));
         if started {

@@ -257,6 +257,9 @@ async fn remembered(catalog: &Catalog, shards: &GrpcShards) -> anyhow::Result<Me
     members.set_rows(rows);
     members.set_groups(catalog.groups().await?);
     members.set_moves(&catalog.moves().await?);
+    if catalog.totals().await?.files > 0 {
+        members.expect_shards();
+    }
     Ok(members)
 }
 

@@ -33,8 +33,10 @@ const DRAIN: Duration = Duration::from_secs(10);
 const STREAMS_MAX: u32 = 1024;
 /// A cell of 256 KiB fits one frame; the frame size is what the throughput hangs on.
 const FRAME_BYTES: u32 = 1 << 20;
-const STREAM_WINDOW_BYTES: u32 = 2 << 20;
-const CONNECTION_WINDOW_BYTES: u32 = 16 << 20;
+/// What one call may have in flight, and so what one that nobody reads holds in memory.
+const STREAM_WINDOW_BYTES: u32 = 1 << 20;
+/// Never the limit: a few calls that nobody reads would take it all, and no other call on the connection could answer.
+const CONNECTION_WINDOW_BYTES: u32 = 1 << 30;
 
 /// Whom a connection must reach; anyone else is refused by TLS.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,15 @@
 use serde::{Deserialize, Serialize};
 use std::{
     collections::BTreeMap,
-    net::{Ipv4Addr, SocketAddr, TcpListener},
+    hash::{BuildHasher, RandomState},
+    net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener},
+    ops::Range,
 };
+
+/// Below the range that Linux takes for outgoing connections: one of those must not sit down on a port while its process is
+/// being started, or is away.
+const PORTS: Range<u16> = 20_000..32_000;
+const ATTEMPTS: usize = 100;
 
 /// Where each process listens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,7 +61,7 @@ struct Taken(Vec<TcpListener>);
 impl Taken {
     fn keep_or_find(&mut self, old: Option<SocketAddr>, any: SocketAddr) -> std::io::Result<SocketAddr> {
         let kept = old.and_then(|address| TcpListener::bind(address).ok());
-        let listener = match kept {
+        let listener = match kept.or_else(|| find(any.ip())) {
             Some(listener) => listener,
             None => TcpListener::bind(any)?,
         };
@@ -62,6 +69,15 @@ impl Taken {
         self.0.push(listener);
         Ok(address)
     }
+}
+
+/// A listener on a free port of [`PORTS`], if there is one.
+fn find(ip: IpAddr) -> Option<TcpListener> {
+    // Every `RandomState` has keys of its own, so these are random numbers.
+    let numbers = (0..ATTEMPTS).map(|_| RandomState::new().hash_one(()) % u64::from(PORTS.end - PORTS.start));
+    let mut ports =
+        numbers.filter_map(|number| u16::try_from(number).ok()).map(|number| PORTS.start + number);
+    ports.find_map(|port| TcpListener::bind((ip, port)).ok())
 }
 
 #[cfg(test)]
@@ -80,6 +96,7 @@ mod tests {
         let first = assign(listen, &nodes, None).unwrap();
         assert_eq!(all(&first).into_iter().collect::<HashSet<_>>().len(), 8);
         assert_eq!(assign(listen, &nodes, Some(first.clone())).unwrap(), first);
+        assert!(all(&first).iter().all(|address| PORTS.contains(&address.port())), "{first:?}");
     }
 
     #[test]

@@ -76,14 +76,21 @@ impl Cluster {
     /// # Errors
     /// It does not within `limit`.
     pub async fn whole_until(&self, limit: Duration) -> anyhow::Result<Value> {
-        let parity: i64 =
-            self.options.policy.split('+').nth(1).and_then(|m| m.parse().ok()).context("no policy")?;
+        let parity = self.parity()?;
         self.status_until("the full margin", limit, |status| {
             status["groups"]["worst_margin"].as_i64() == Some(parity)
                 && status["short_extents"].as_u64() == Some(0)
                 && idle(status)
         })
         .await
+    }
+
+    /// How many losses the cluster's policy survives.
+    ///
+    /// # Errors
+    /// The policy of the options is none.
+    pub fn parity(&self) -> anyhow::Result<i64> {
+        self.options.policy.split('+').nth(1).and_then(|m| m.parse().ok()).context("no policy")
     }
 
     /// Waits until every file was tagged and every tag is in the graph.

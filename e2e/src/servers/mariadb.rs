@@ -36,7 +36,15 @@ impl Mariadb {
     /// # Errors
     /// MariaDB is not installed, or does not come up.
     pub async fn with_settings(settings: &[&str]) -> anyhow::Result<Self> {
-        let folder = tempfile::Builder::new().prefix("mariadb-").tempdir()?;
+        Self::start_in(&std::env::temp_dir(), settings).await
+    }
+
+    /// The same on a disk of the test's choice.
+    ///
+    /// # Errors
+    /// MariaDB is not installed, or does not come up.
+    pub async fn start_in(disk: &Path, settings: &[&str]) -> anyhow::Result<Self> {
+        let folder = tempfile::Builder::new().prefix("mariadb-").tempdir_in(disk)?;
         own(folder.path())?;
         initialise(folder.path())?;
         let port = port::free()?;

@@ -67,12 +67,14 @@ impl Extents {
         })
     }
 
-    /// The slots worth asking for an extent, best first: shards that are there on nodes that were heard, content before parity;
-    /// then those on silent nodes, which may yet answer. Known-missing shards are not asked for.
+    /// The slots of an extent, best first: shards that are there on nodes that were heard, content before parity; then those on
+    /// silent nodes, which may yet answer. Shards that were found missing come last: when all else fails, one of them may be
+    /// there again, as when a disk was put back.
     pub fn order(&self, extent: &Extent, missing: &[u8]) -> Vec<usize> {
-        let mut slots: Vec<usize> =
-            (0..extent.policy.total()).filter(|&slot| !missing.contains(&(slot as u8))).collect();
-        slots.sort_by_key(|&slot| !self.members.is_heard(extent.nodes[slot]));
+        let mut slots: Vec<usize> = (0..extent.policy.total()).collect();
+        slots.sort_by_key(|&slot| {
+            (missing.contains(&(slot as u8)), !self.members.is_heard(extent.nodes[slot]))
+        });
         slots
     }
 

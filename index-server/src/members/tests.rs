@@ -175,3 +175,14 @@ fn a_position_on_its_way_is_written_where_it_goes() {
     members.set_moves(&[]);
     assert_eq!(chosen(&members, 2), [1, 3], "and a spare serves as well");
 }
+
+#[test]
+fn an_empty_node_that_meets_a_new_server_does_not_count_until_it_was_counted() {
+    let members = members(&[None, None], &[]);
+    members.expect_shards();
+    members.hear(node(1), says(1));
+    members.hear(node(2), HeartbeatRequest { shards: 5, ..says(1) });
+    assert_eq!([1, 2].map(|number| members.live()(node(number))), [false, true]);
+    members.counted(node(1));
+    assert!(members.live()(node(1)));
+}

@@ -72,6 +72,7 @@ fn environment() -> &'static Environment {
 }
 
 /// A test that asks for what cannot be must not go on as if it had been done.
+#[expect(clippy::disallowed_methods, reason = "it is called from anywhere and never in a release")]
 fn refuse(reason: &str) -> ! {
     eprintln!("{reason}");
     process::exit(2)
