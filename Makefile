@@ -85,9 +85,10 @@ test-deny:
 test-web: web
 	cd web && npm run check
 
-# The journeys in `e2e` start the binaries of `test-build`.
+# The journeys in `e2e` start the binaries of `test-build`. One test at a time: each of those in `e2e` starts a cluster of its own, and
+# the fault tests measure how long requests take.
 test-rust: test-build
-	cargo test --locked --workspace --no-fail-fast
+	RUST_TEST_THREADS=1 cargo test --locked --workspace --no-fail-fast
 
 # --- one sentence for each tool that is missing ----------------------------------------------------------------------
 
