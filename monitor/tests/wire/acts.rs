@@ -9,6 +9,7 @@ use asterism_proto::{
     index::Intent,
     monitor::{ActRequest, ActResponse, Verb, act_response::Outcome},
 };
+use std::time::Duration;
 use tonic::Code;
 use uuid::Uuid;
 
@@ -71,7 +72,14 @@ async fn a_dry_run_says_what_would_happen_and_does_nothing() {
     let bed = Bed::new(1).await;
     let (monitor, node) = (bed.monitor().await, &bed.nodes[0]);
     let dry = |verb| ActRequest { dry_run: true, ..order(node, verb) };
-    let before = monitor.timeline().await.len();
+    // What the monitor sees first is written down a moment after it acts on it.
+    let before = loop {
+        let rows = monitor.timeline().await;
+        if rows.iter().any(|row| row.subject == "n1" && row.to == "online") {
+            break rows.len();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    };
     let would = monitor.order(dry(Verb::Stop)).await.unwrap();
     check(&would, Outcome::DryRun, "online", "n1 would be stopped (local): 256 groups");
     assert_eq!(would.groups_counted, 256);
@@ -80,7 +88,8 @@ async fn a_dry_run_says_what_would_happen_and_does_nothing() {
     let refused = monitor.order(dry(Verb::Stop)).await.unwrap();
     check(&refused, Outcome::Refused, "online", "12 groups");
     assert_eq!(refused.groups_below_floor, 12);
-    assert_eq!(monitor.timeline().await.len(), before);
+    let after = monitor.timeline().await;
+    assert_eq!(after.len(), before, "{after:?}");
     assert!(bed.supervisor.orders().is_empty() && bed.index.members().noted.is_empty());
 }
 
