@@ -1,7 +1,8 @@
 //! The gRPC service for storage nodes and the monitor: who belongs, who is heard, who may stop.
 
 use crate::{
-    catalog::{Catalog, CatalogError, Group, Intent, NodeRow},
+    catalog::{self, Catalog, CatalogError, Group, Intent, NodeRow},
+    graph::TagGraph,
     members::Members,
     plan,
     stop_proof::{self, StopProof},
@@ -15,22 +16,29 @@ use asterism_proto::{
     ClusterId, NodeId,
     index::{
         self, AcquireStopRequest, AcquireStopResponse, HeartbeatRequest, HeartbeatResponse, JoinRequest,
-        JoinResponse, NodeView, NodesRequest, NodesResponse, SetIntentRequest, SetIntentResponse,
-        acquire_stop_response::Verdict, membership_server::Membership,
+        JoinResponse, NodeView, NodesRequest, NodesResponse, Part, SetIntentRequest, SetIntentResponse,
+        TouchedRequest, TouchedResponse, acquire_stop_response::Verdict, membership_server::Membership,
     },
 };
 use asterism_service::{Secret, grpc};
 use std::{
+    collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{SystemTime, UNIX_EPOCH},
+    time::{Duration, SystemTime, UNIX_EPOCH},
 };
-use tokio::sync::Mutex;
+use tokio::{sync::Mutex, time::timeout};
 use tonic::{Request, Response, Status};
 
 const TEXT_BYTES_MAX: usize = 255;
+/// A tag graph that takes longer to say that it is there does not count as there; the monitor waits for this answer.
+const PING: Duration = Duration::from_secs(1);
+/// Nodes in one question.
+const NODES_MAX: usize = 1024;
+/// A message needs the order of magnitude; counting further would keep the database busy.
+const FILES_COUNTED_MAX: u32 = 100_000;
 
 /// What the service works on.
 pub struct MembershipService {
@@ -44,6 +52,8 @@ pub struct MembershipService {
     pub shards: Arc<GrpcShards>,
     /// The same nodes, to be asked whether they are there.
     pub nodes: Arc<dyn Shards>,
+    /// The tag graph, to be asked whether it is there.
+    pub graph: Arc<dyn TagGraph>,
     /// What a node must show.
     pub join_token: Secret,
     /// Of new groups.
@@ -106,15 +116,51 @@ impl Membership for MembershipService {
 
     async fn nodes(&self, _request: Request<NodesRequest>) -> Result<Response<NodesResponse>, Status> {
         let nodes = self.members.all().into_iter().map(view).collect();
-        let exceptions = stop_proof::exceptions(&self.catalog).await.map_err(status)?;
-        let groups = self.members.groups();
-        let margins = crate::margin::count(&groups, &exceptions, self.policy, self.members.live());
-        let groups = index::GroupSummary {
-            total: groups.len() as u32,
-            by_margin: margins.by_margin.into_iter().collect(),
-            short_extents: exceptions.short.len() as u64,
+        let (groups, graph) = tokio::join!(self.summary(), timeout(PING, self.graph.ping()));
+        let groups = match groups {
+            Ok(groups) => Ok(groups),
+            // The nodes are known all the same, and the monitor is to know what is wrong.
+            Err(CatalogError::Unavailable(cause)) => Err(cause),
+            Err(error) => return Err(status(error)),
         };
-        Ok(Response::new(NodesResponse { cluster: self.cluster.to_string(), nodes, groups: Some(groups) }))
+        let graph = graph.map_err(|_| "no answer in time".to_owned());
+        let graph = graph.and_then(|answer| answer.map_err(|error| error.to_string()));
+        let part = |name: &str, error: Option<String>| Part {
+            name: name.into(),
+            error: error
+                .map(|error| if error.is_empty() { "it does not answer".into() } else { error })
+                .unwrap_or_default(),
+        };
+        let parts = vec![
+            part("database", groups.as_ref().err().map(ToString::to_string)),
+            part("graph", graph.err()),
+        ];
+        Ok(Response::new(NodesResponse {
+            cluster: self.cluster.to_string(),
+            nodes,
+            groups: groups.ok(),
+            parts,
+        }))
+    }
+
+    async fn touched(&self, request: Request<TouchedRequest>) -> Result<Response<TouchedResponse>, Status> {
+        let nodes = request.into_inner().nodes;
+        if nodes.len() > NODES_MAX {
+            return Err(Status::invalid_argument("too many nodes"));
+        }
+        let nodes: HashSet<NodeId> = nodes.iter().map(|node| parse_id(node)).collect::<Result<_, _>>()?;
+        let groups = self.members.groups();
+        let touched: Vec<u32> = if nodes.is_empty() {
+            let exceptions = stop_proof::exceptions(&self.catalog).await.map_err(status)?;
+            let margins = crate::margin::count(&groups, &exceptions, self.policy, self.members.live());
+            margins.below_floor.into_iter().collect()
+        } else {
+            let on_them = |group: &&Group| group.members.iter().any(|member| nodes.contains(member));
+            groups.iter().filter(on_them).map(|group| group.id).collect()
+        };
+        let touched = self.catalog.files_touched(&touched, FILES_COUNTED_MAX).await.map_err(status)?;
+        let catalog::Touched { files, owners, tags } = touched;
+        Ok(Response::new(TouchedResponse { files, owners, tags }))
     }
 
     async fn acquire_stop(
@@ -153,6 +199,20 @@ impl Membership for MembershipService {
 }
 
 impl MembershipService {
+    /// The groups and their margins.
+    async fn summary(&self) -> Result<index::GroupSummary, CatalogError> {
+        let exceptions = stop_proof::exceptions(&self.catalog).await?;
+        let groups = self.members.groups();
+        let margins = crate::margin::count(&groups, &exceptions, self.policy, self.members.live());
+        Ok(index::GroupSummary {
+            total: groups.len() as u32,
+            short_extents: exceptions.short.len() as u64,
+            below_floor: margins.below_floor.len() as u32,
+            worst_margin: margins.worst,
+            by_margin: margins.by_margin.into_iter().collect(),
+        })
+    }
+
     /// The node as it wants to be known. A node that was put to sleep and comes by itself is wanted again.
     fn row(&self, id: NodeId, join: &JoinRequest) -> Result<NodeRow, Status> {
         let name = join

@@ -159,6 +159,7 @@ impl IndexServer {
             members,
             shards,
             nodes: Arc::clone(&extents.shards),
+            graph: Arc::clone(&graph),
             join_token,
             policy: config.policy,
             nodes_expected: config.nodes_expected,

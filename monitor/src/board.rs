@@ -1,5 +1,6 @@
 //! What is known of every node right now: the collectors write, the state machine judges, everything else reads.
 
+mod figures;
 mod node;
 #[cfg(test)]
 mod tests;
@@ -8,10 +9,10 @@ mod view;
 use crate::state::{Limits, Memory, NodeState};
 use asterism_proto::{
     NodeId, NodeName,
-    index::{GroupSummary, Intent, NodesResponse},
+    index::{GroupSummary, Intent, NodesResponse, Part},
 };
 use node::Node;
-pub use node::{Measured, ProbeResult};
+pub use node::{Measured, ProbeResult, Told};
 use std::{
     collections::BTreeMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -22,6 +23,9 @@ pub use view::{Groups, NodeView, Signs};
 
 /// More nodes than this are not watched: the answer of an index-server that knows so many is not believed.
 pub const NODES_MAX: usize = 4096;
+
+/// An index-server has fewer parts than this.
+const PARTS_MAX: usize = 64;
 
 /// An answer older than this share of the time after which a node is suspect is no longer current.
 const ANSWER_STALE_SHARE: f64 = 0.6;
@@ -68,6 +72,8 @@ struct Inner {
     nodes: BTreeMap<NodeId, Node>,
     remembered: Remembered,
     groups: GroupSummary,
+    /// Of the index-server's parts, the last time it answered.
+    parts: Vec<Part>,
     heard: Option<Instant>,
     index_error: Option<String>,
 }
@@ -89,6 +95,7 @@ impl Board {
         inner.heard = Some(asked);
         inner.index_error = None;
         inner.groups = answer.groups.unwrap_or_default();
+        inner.parts = answer.parts.into_iter().take(PARTS_MAX).collect();
         let mut changes = Vec::new();
         let mut present = Vec::new();
         for view in answer.nodes.into_iter().take(NODES_MAX) {

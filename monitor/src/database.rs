@@ -18,8 +18,10 @@ const CONNECTIONS_MAX: u32 = 4;
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Every change of the schema, oldest first; a released one never changes.
-const MIGRATIONS: &[(i64, &str, &str)] =
-    &[(1, "transitions", include_str!("../migrations/0001_transitions.sql"))];
+const MIGRATIONS: &[(i64, &str, &str)] = &[
+    (1, "transitions", include_str!("../migrations/0001_transitions.sql")),
+    (2, "messages", include_str!("../migrations/0002_messages.sql")),
+];
 
 /// Keeps a second monitor off the data directory for as long as it lives.
 ///

@@ -1,96 +1,114 @@
-//! The cluster's figures, read off the board at each scrape and at each push: a node that left leaves no figure behind.
+//! What is measured: one list of figures, which rules are made of, which `/metrics` shows, and which is pushed.
 
-use crate::{
-    board::{Board, NodeView},
-    state::NodeState,
-};
-use prometheus_client::{
-    collector::Collector,
-    encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric},
-    metrics::{MetricType, gauge::ConstGauge},
-    registry::Registry,
-};
-use std::{fmt, sync::Arc};
+mod export;
+mod reading;
+pub mod trend;
 
-/// What is pushed, and shown at `/metrics`. Names get the registry's prefix, `asterism_`.
-pub struct Figures {
-    board: Arc<Board>,
+pub use export::Figures;
+pub(crate) use reading::is_meant_to_be_up;
+pub use reading::{NodeRow, Own, Reader, Reading, Row, ZoneRow};
+
+/// Of what a figure is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// The cluster as a whole: no label.
+    Cluster,
+    /// A zone with more than one node: label `zone`.
+    Zone,
+    /// A node: label `node`.
+    Node,
 }
 
-impl Figures {
-    /// The figures of `board`.
-    pub fn new(board: Arc<Board>) -> Self {
-        Self { board }
-    }
-
-    /// A registry of nothing else, for pushing.
-    pub fn registry(board: Arc<Board>) -> Registry {
-        let mut registry = Registry::with_prefix("asterism");
-        registry.register_collector(Box::new(Self::new(board)));
-        registry
-    }
-}
-
-impl fmt::Debug for Figures {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Figures").finish_non_exhaustive()
+impl Scope {
+    /// The label that tells its subjects apart.
+    pub fn label(self) -> Option<&'static str> {
+        match self {
+            Self::Cluster => None,
+            Self::Zone => Some("zone"),
+            Self::Node => Some("node"),
+        }
     }
 }
 
-impl Collector for Figures {
-    fn encode(&self, mut encoder: DescriptorEncoder) -> fmt::Result {
-        let (nodes, groups) = (self.board.nodes(), self.board.groups());
-        let states = NodeState::ALL.map(|state| {
-            let count = nodes.iter().filter(|node| node.state == state).count();
-            ([("state", state.as_str())], count as i64)
-        });
-        gauge(&mut encoder, "storage_nodes", "Storage nodes in each state", states)?;
-        gauge(
-            &mut encoder,
-            "storage_free_bytes",
-            "Free bytes of each storage node, as it said last",
-            per_node(&nodes, |measured| measured.free_bytes),
-        )?;
-        gauge(
-            &mut encoder,
-            "storage_capacity_bytes",
-            "Capacity of each storage node",
-            per_node(&nodes, |measured| measured.capacity_bytes),
-        )?;
-        let margins: Vec<(String, i64)> = groups
-            .by_margin
-            .iter()
-            .map(|(margin, groups)| (margin.to_string(), i64::from(*groups)))
-            .collect();
-        let margins = margins.iter().map(|(margin, groups)| ([("margin", margin.as_str())], *groups));
-        gauge(
-            &mut encoder,
-            "placement_groups",
-            "Placement groups by margin: how many more losses they survive",
-            margins,
-        )
-    }
+/// Declares the figures with their scope, name (without the prefix `asterism_`) and help.
+macro_rules! figures {
+    ($($(#[$about:meta])* $variant:ident: $scope:ident, $name:literal, $help:literal;)*) => {
+        /// A figure.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Figure { $(#[doc = $help] $variant,)* }
+
+        impl Figure {
+            /// Every figure.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Of what it is.
+            pub fn scope(self) -> Scope {
+                match self { $(Self::$variant => Scope::$scope,)* }
+            }
+
+            /// Its name in metrics, without the prefix `asterism_`.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// What it says, for a stranger.
+            pub fn help(self) -> &'static str {
+                match self { $(Self::$variant => $help,)* }
+            }
+        }
+    };
 }
 
-fn per_node<'a>(
-    nodes: &'a [NodeView],
-    figure: impl Fn(&crate::board::Measured) -> u64 + 'a,
-) -> impl Iterator<Item = ([(&'static str, &'a str); 1], i64)> + 'a {
-    nodes.iter().filter_map(move |node| {
-        let value = figure(node.measured.as_ref()?);
-        Some(([("node", node.name.as_str())], i64::try_from(value).unwrap_or(i64::MAX)))
-    })
+figures! {
+    NodeOffline: Node, "storage_node_offline", "1 while every sign of life of the node is missing and nobody intended it";
+    NodeProcessDead: Node, "storage_node_process_dead", "1 while the node is offline and its host refuses connections: the host lives, the process does not";
+    NodeUnreachable: Node, "storage_node_unreachable", "1 while the node sends heartbeats and does not answer the monitor's own probe";
+    NodeFalls: Node, "storage_node_falls", "How often the node fell out of service within the last two minutes";
+    NodeFree: Node, "storage_free_bytes", "Free bytes of each storage node, as it said last";
+    NodeCapacity: Node, "storage_capacity_bytes", "Capacity of each storage node";
+    NodeFullIn: Node, "storage_node_full_in_seconds", "Time until the node is full, by the median slope of its free bytes; absent unless it is filling";
+    NodeLoad: Node, "storage_node_load1", "Load average over a minute of the node's host";
+    NodeCores: Node, "storage_node_cores", "Cores of the node's host";
+    NodeMemory: Node, "storage_node_memory_total_bytes", "Memory of the node's host";
+    NodeMemoryAvailable: Node, "storage_node_memory_available_bytes", "Memory that the node's host could give to a process";
+    NodeProbe: Node, "storage_node_probe_seconds", "How long the monitor's last good probe of the node took";
+    NodeClockSkew: Node, "storage_node_clock_skew_seconds", "How far the node's clock is from the monitor's, beyond what the probe's own duration explains";
+    NodeCertificateEnd: Node, "storage_node_certificate_expires_timestamp_seconds", "When the node's certificate ends, in seconds since 1970";
+    ZoneNodes: Zone, "zone_nodes", "Nodes that are meant to be up in each zone that has more than one";
+    ZoneOffline: Zone, "zone_nodes_offline", "Those of them that are offline";
+    IndexServerUp: Cluster, "monitor_index_server_up", "1 while an index-server answers the monitor";
+    DatabaseUp: Cluster, "monitor_database_up", "1 while the index-server reaches its database";
+    GraphUp: Cluster, "monitor_graph_up", "1 while the index-server reaches the tag graph";
+    WorstMargin: Cluster, "placement_margin_worst", "How many more losses the worst placement group or short extent survives; negative: files are unreadable now";
+    BelowFloor: Cluster, "placement_groups_below_floor", "Placement groups that are, or hold an extent, below the floor of its policy";
+    ShortExtents: Cluster, "short_extents", "Extents of which shards are known to be missing";
+    RepairStalled: Cluster, "repair_stalled_seconds", "For how long there were short extents and their number did not fall";
+    PushTime: Cluster, "push_time_seconds", "When figures were last pushed, in seconds since 1970";
+    PushInterval: Cluster, "push_interval_seconds", "Time between two pushes";
+    MonitorCertificateEnd: Cluster, "monitor_certificate_expires_timestamp_seconds", "When the monitor's own certificate ends, in seconds since 1970";
+    LogWaiting: Cluster, "monitor_log_waiting", "Transitions that wait for a log that cannot be written";
 }
 
-fn gauge<L: EncodeLabelSet>(
-    encoder: &mut DescriptorEncoder,
-    name: &str,
-    help: &str,
-    samples: impl IntoIterator<Item = (L, i64)>,
-) -> fmt::Result {
-    let mut metric = encoder.encode_descriptor(name, help, None, MetricType::Gauge)?;
-    for (labels, value) in samples {
-        ConstGauge::new(value).encode(metric.encode_family(&labels)?)?;
+impl Figure {
+    /// How many there are.
+    pub const COUNT: usize = Self::ALL.len();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_keep_the_conventions_of_metrics() {
+        for figure in Figure::ALL {
+            let name = figure.name();
+            assert!(
+                name.bytes().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || c == b'_'),
+                "{name}"
+            );
+            assert!(!name.ends_with("_total") && !figure.help().ends_with('.'), "{name}");
+            let twins = Figure::ALL.iter().filter(|other| other.name() == name).count();
+            assert_eq!(twins, 1, "{name}");
+        }
     }
-    Ok(())
 }

@@ -4,6 +4,7 @@ mod body;
 
 use crate::{
     board::{Board, NodeView},
+    messages::{Filter, Messages},
     state::NodeState,
     timeline::{PAGE_MAX, Timeline},
 };
@@ -15,7 +16,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::get,
 };
-use body::{Items, Node, Problem, Target, Transition};
+use body::{Items, Message, Node, Problem, Target, Transition};
 use serde::Deserialize;
 use std::sync::Arc;
 
@@ -24,17 +25,25 @@ use std::sync::Arc;
 struct Pages {
     board: Arc<Board>,
     timeline: Timeline,
+    messages: Messages,
     cluster: Arc<str>,
 }
 
 /// Every route of the monitor.
-pub fn router(board: Arc<Board>, timeline: Timeline, cluster: &str, metrics: Metrics) -> Router {
+pub fn router(
+    board: Arc<Board>,
+    timeline: Timeline,
+    messages: Messages,
+    cluster: &str,
+    metrics: Metrics,
+) -> Router {
     let readiness = readiness(Arc::clone(&board), timeline.clone());
-    let pages = Pages { board, timeline, cluster: cluster.into() };
+    let pages = Pages { board, timeline, messages, cluster: cluster.into() };
     Router::new()
         .route("/sd", get(targets))
         .route("/api/v1/nodes", get(nodes))
         .route("/api/v1/timeline", get(timeline_page))
+        .route("/api/v1/messages", get(messages_page))
         .with_state(pages)
         .merge(http::pages(metrics, readiness))
 }
@@ -71,6 +80,40 @@ struct Page {
 
 fn page_max() -> u32 {
     PAGE_MAX
+}
+
+/// Which messages.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Which {
+    #[serde(default)]
+    open: bool,
+    #[serde(default)]
+    all: bool,
+    before: Option<i64>,
+    #[serde(default)]
+    limit: u32,
+}
+
+async fn messages_page(
+    State(pages): State<Pages>,
+    which: Result<Query<Which>, axum::extract::rejection::QueryRejection>,
+) -> Response {
+    let Ok(Query(Which { open, all, before, limit })) = which else {
+        let detail = "open and all are true or false, before and limit whole numbers";
+        return Problem::new(StatusCode::BAD_REQUEST, "invalid_request", detail).into_response();
+    };
+    let filter = Filter { open, all, before, limit, ..Filter::default() };
+    match pages.messages.list(&filter).await {
+        Ok(messages) => {
+            Json(Items { items: messages.into_iter().map(Message::from).collect() }).into_response()
+        }
+        Err(error) => {
+            tracing::error!(error = &error as &dyn std::error::Error, "messages cannot be read");
+            Problem::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the messages cannot be read")
+                .into_response()
+        }
+    }
 }
 
 async fn timeline_page(

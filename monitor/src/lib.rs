@@ -2,6 +2,7 @@
 //!
 //! [`collect`] writes on the [`board`], [`state`] judges what stands there, [`record`] writes changes into the
 //! [`timeline`], [`act`] stops and wakes through [`power`]; [`push`], [`grpc`] and [`http`] tell the rest of the world.
+//! [`figures`] measure all of it, [`rules`] say what is worth a word, [`warn`] makes [`messages`] of it.
 
 pub mod act;
 pub mod board;
@@ -11,13 +12,16 @@ pub mod database;
 pub mod figures;
 pub mod grpc;
 pub mod http;
+pub mod messages;
 pub mod power;
 pub mod push;
 pub mod record;
+pub mod rules;
 pub mod server;
 pub mod state;
 mod text;
 pub mod timeline;
+pub mod warn;
 
 pub use config::Config;
 pub use server::Monitor;

@@ -4,10 +4,14 @@ mod ask;
 mod enrol;
 
 use anyhow::Context;
-use asterism_monitor::{Config, Monitor};
+use asterism_monitor::{Config, Monitor, rules::prometheus};
 use asterism_service::{logging, stop};
 use clap::{Parser, Subcommand};
-use std::{path::PathBuf, process::ExitCode};
+use std::{
+    io::{self, Write},
+    path::PathBuf,
+    process::ExitCode,
+};
 
 /// Watches a cluster, remembers every change, and stops or wakes its machines.
 #[derive(Parser)]
@@ -24,6 +28,8 @@ struct Args {
 enum Command {
     /// Pins a host's SSH key: shows its fingerprint and, once confirmed, trusts it from then on
     Enrol(enrol::Args),
+    /// Prints the table of rules as a rule file for Prometheus
+    Rules,
     /// Hands one order to a supervisor's socket; for the forced command of a host
     Ask(ask::Args),
 }
@@ -34,6 +40,7 @@ async fn main() -> ExitCode {
     let ended = match args.command {
         Some(Command::Enrol(args)) => enrol::run(&args).await,
         Some(Command::Ask(args)) => ask::run(&args).await,
+        Some(Command::Rules) => print_rules(),
         None => serve(&args.config).await,
     };
     if let Err(error) = ended {
@@ -41,6 +48,10 @@ async fn main() -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+fn print_rules() -> anyhow::Result<()> {
+    Ok(io::stdout().write_all(prometheus::rule_file().as_bytes())?)
 }
 
 async fn serve(config: &std::path::Path) -> anyhow::Result<()> {

@@ -1,6 +1,9 @@
 //! Pushes the figures to a Pushgateway. That it fails is a measurement; nothing waits for it.
 
-use crate::{board::Board, figures::Figures};
+use crate::{
+    board::Board,
+    figures::{Figures, Own},
+};
 use anyhow::{Context, ensure};
 use asterism_service::Metrics;
 use prometheus_client::{
@@ -31,13 +34,13 @@ pub struct Pusher {
     /// When the figures were taken; pushed with them, so that a stale group can be told from a living one.
     taken_at: Seconds,
     counters: Counters,
+    own: Arc<Own>,
 }
 
 #[derive(Clone, Default)]
 struct Counters {
     pushes: Counter,
     failures: Counter,
-    last_success: Seconds,
 }
 
 impl Pusher {
@@ -50,6 +53,7 @@ impl Pusher {
         cluster: &str,
         every: Duration,
         board: Arc<Board>,
+        own: Arc<Own>,
         metrics: &Metrics,
     ) -> anyhow::Result<Self> {
         let mut registry = Figures::registry(board);
@@ -66,6 +70,7 @@ impl Pusher {
             registry,
             taken_at,
             counters: Counters::register(metrics),
+            own,
         })
     }
 
@@ -94,7 +99,7 @@ impl Pusher {
         match pushed {
             Ok(()) => {
                 self.counters.pushes.inc();
-                self.counters.last_success.set(now_seconds());
+                self.own.pushed(now_seconds());
                 if !was_well {
                     tracing::info!("the Pushgateway takes figures again");
                 }
@@ -131,11 +136,6 @@ impl Counters {
         metrics.register(|registry| {
             registry.register("pushes", "Pushes that the Pushgateway took", counters.pushes.clone());
             registry.register("push_failures", "Pushes that failed", counters.failures.clone());
-            registry.register(
-                "push_time_seconds",
-                "When figures were last pushed, in seconds since 1970",
-                counters.last_success.clone(),
-            );
         });
         counters
     }

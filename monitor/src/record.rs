@@ -2,10 +2,11 @@
 
 use crate::{
     board::{Change, unix_ms},
+    figures::Own,
     state::NodeState,
     timeline::{Detail, Entry, Kind, Timeline},
 };
-use std::{collections::VecDeque, time::Duration};
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 use tokio::{sync::mpsc, time::sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -21,12 +22,13 @@ pub struct Recorder {
     inbox: mpsc::Receiver<Vec<Change>>,
     pending: VecDeque<Entry>,
     lost: u64,
+    own: Arc<Own>,
 }
 
 impl Recorder {
-    /// Writes what comes through `inbox` into `timeline`.
-    pub fn new(timeline: Timeline, inbox: mpsc::Receiver<Vec<Change>>) -> Self {
-        Self { timeline, inbox, pending: VecDeque::new(), lost: 0 }
+    /// Writes what comes through `inbox` into `timeline`; tells `own` how much waits.
+    pub fn new(timeline: Timeline, inbox: mpsc::Receiver<Vec<Change>>, own: Arc<Own>) -> Self {
+        Self { timeline, inbox, pending: VecDeque::new(), lost: 0, own }
     }
 
     /// Writes until `stop`, and then what is left.
@@ -74,6 +76,7 @@ impl Recorder {
                 "the transition log cannot be written, trying again"
             ),
         }
+        self.own.log_waits(self.pending.len());
     }
 }
 

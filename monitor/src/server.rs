@@ -6,13 +6,15 @@ use crate::{
     collect::{Looks, Membership, Prober},
     config::Config,
     database,
-    figures::Figures,
+    figures::{Figures, Own, Reader},
     grpc::MonitorService,
     http,
+    messages::Messages,
     power::Drivers,
     push::Pusher,
     record::Recorder,
     timeline::Timeline,
+    warn::{self, Warner},
 };
 use anyhow::Context;
 use asterism_proto::{Role, monitor::monitor_server::MonitorServer};
@@ -54,8 +56,11 @@ pub struct Monitor {
 struct Parts {
     config: Config,
     board: Arc<Board>,
+    own: Arc<Own>,
+    reader: Arc<Reader>,
     membership: Arc<Membership>,
     timeline: Timeline,
+    messages: Messages,
     metrics: Metrics,
     pusher: Option<Pusher>,
     /// Held until everything has ended.
@@ -100,6 +105,7 @@ impl Monitor {
         let router = http::router(
             Arc::clone(&parts.board),
             parts.timeline.clone(),
+            parts.messages.clone(),
             &parts.config.cluster,
             parts.metrics.clone(),
         );
@@ -148,21 +154,29 @@ async fn listen(address: SocketAddr) -> anyhow::Result<TcpListener> {
 impl Parts {
     async fn open(config: &Config, identity: &Identity) -> anyhow::Result<Self> {
         let lock = database::lock(&config.data_dir)?;
-        let timeline = Timeline::new(database::open(&config.data_dir).await?);
+        let pool = database::open(&config.data_dir).await?;
+        let timeline = Timeline::new(pool.clone());
+        let messages = Messages::new(pool);
         let board = Board::new(config.limits(), timeline.last_states().await?);
         let metrics = Metrics::default();
-        metrics.register(|registry| registry.register_collector(Box::new(Figures::new(Arc::clone(&board)))));
+        let pushes = config.pushgateway.as_ref().map(|_| config.push_interval_seconds.get().as_secs_f64());
+        let own = Arc::new(Own::new(pushes, identity.certificate_end()?));
+        let reader = Arc::new(Reader::new(Arc::clone(&board), Arc::clone(&own)));
+        let figures = Figures::new(Arc::clone(&board), Arc::clone(&reader));
+        metrics.register(|registry| registry.register_collector(Box::new(figures)));
         let membership = Arc::new(Membership::new(&config.index_servers, identity)?);
         let every = config.push_interval_seconds.get();
-        let pusher = config
-            .pushgateway
-            .as_deref()
-            .map(|gateway| Pusher::new(gateway, &config.cluster, every, Arc::clone(&board), &metrics));
+        let pusher = config.pushgateway.as_deref().map(|gateway| {
+            Pusher::new(gateway, &config.cluster, every, Arc::clone(&board), Arc::clone(&own), &metrics)
+        });
         Ok(Self {
             config: config.clone(),
             board,
+            own,
+            reader,
             membership,
             timeline,
+            messages,
             metrics,
             pusher: pusher.transpose()?,
             lock: Some(lock),
@@ -171,12 +185,15 @@ impl Parts {
 
     /// Starts every worker; gives the service that stands on them.
     fn start(self, identity: &Identity, workers: &Workers) -> MonitorService {
-        let Self { config, board, membership, timeline, metrics, pusher, .. } = self;
+        let Self { config, board, own, reader, membership, timeline, messages, metrics, pusher, .. } = self;
         let stop = &workers.stop;
         let looks = Looks::register(&metrics);
         let (changes, inbox) = mpsc::channel(CHANGES_WAITING_MAX);
         let every = config.probe_interval_seconds.get();
-        workers.spawn(Recorder::new(timeline.clone(), inbox).run(stop.clone()));
+        workers.spawn(Recorder::new(timeline.clone(), inbox, own).run(stop.clone()));
+        let warner = Warner::new(Arc::clone(&board), reader, messages.clone(), &metrics);
+        workers.spawn(warner.run(stop.clone()));
+        workers.spawn(warn::name_files(Arc::clone(&board), Arc::clone(&membership), messages, stop.clone()));
         workers.spawn(Arc::clone(&membership).follow(
             Arc::clone(&board),
             every,

@@ -90,9 +90,13 @@ impl Memory {
         cause.clone_into(&mut self.cause);
     }
 
+    /// How often it fell out of service lately.
+    pub fn recent_falls(&self, now: Instant) -> usize {
+        self.falls.iter().filter(|fall| now.saturating_duration_since(**fall) < FALLS_WINDOW).count()
+    }
+
     fn settle_time(&self, now: Instant) -> Duration {
-        let recent = self.falls.iter().filter(|fall| now.duration_since(**fall) < FALLS_WINDOW).count();
-        SETTLE_FIRST.saturating_mul(1 << recent.min(FALLS_MAX)).min(SETTLE_LONGEST)
+        SETTLE_FIRST.saturating_mul(1 << self.recent_falls(now).min(FALLS_MAX)).min(SETTLE_LONGEST)
     }
 
     fn well_for(&self, time: Duration, now: Instant) -> bool {

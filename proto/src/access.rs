@@ -18,6 +18,7 @@ const TABLE: &[(&str, &[Role])] = &[
     ("/asterism.index.v1.Membership/Nodes", &[Monitor, Operator]),
     ("/asterism.index.v1.Membership/AcquireStop", &[Monitor]),
     ("/asterism.index.v1.Membership/SetIntent", &[Monitor]),
+    ("/asterism.index.v1.Membership/Touched", &[Monitor]),
     ("/asterism.monitor.v1.Monitor/Act", &[IndexServer, Operator]),
     ("/asterism.monitor.v1.Monitor/Nodes", &[IndexServer, Operator]),
     ("/asterism.monitor.v1.Monitor/Timeline", &[IndexServer, Operator]),

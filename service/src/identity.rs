@@ -212,6 +212,15 @@ impl Identity {
         self.peer
     }
 
+    /// When the certificate ends, in seconds since 1970.
+    ///
+    /// # Errors
+    /// It is none; what [`Identity::load`] gives always is one.
+    pub fn certificate_end(&self) -> anyhow::Result<i64> {
+        let (_, block) = x509_parser::pem::parse_x509_pem(self.certificate.as_bytes())?;
+        Ok(block.parse_x509()?.validity().not_after.timestamp())
+    }
+
     pub(crate) fn tls(&self) -> (tonic::transport::Identity, tonic::transport::Certificate) {
         let identity = tonic::transport::Identity::from_pem(&self.certificate, &self.key);
         (identity, tonic::transport::Certificate::from_pem(&self.authority))
@@ -231,8 +240,11 @@ mod tests {
         assert!(Authority::create(dir.path(), cluster).is_err(), "an authority is never overwritten");
         let id = Uuid::new_v4();
         authority.issue(Role::StorageNode, id).unwrap().save(&dir.path().join("n1")).unwrap();
-        let peer = Identity::load(&dir.path().join("n1")).unwrap().peer();
-        assert_eq!(peer, Peer { cluster, role: Role::StorageNode, id });
+        let identity = Identity::load(&dir.path().join("n1")).unwrap();
+        assert_eq!(identity.peer(), Peer { cluster, role: Role::StorageNode, id });
+        let days =
+            (identity.certificate_end().unwrap() - OffsetDateTime::now_utc().unix_timestamp()) / 86_400;
+        assert!((3 * 365 - 1..=3 * 365).contains(&days), "{days}");
     }
 
     #[test]

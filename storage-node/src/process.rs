@@ -100,7 +100,8 @@ impl NodeProcess {
         let (stop, store) = (stop.child_token(), self.store.clone());
         let tasks = TaskTracker::new();
         let name = introduction.name.clone();
-        let service = ShardService::new(self.store.clone(), name, self.node_metrics.clone(), tasks.clone());
+        let service = ShardService::new(self.store.clone(), name, self.node_metrics.clone(), tasks.clone())
+            .with_certificate_end(self.identity.certificate_end()?);
         let routes = Routes::new(rpc::bounded(service));
         let pages = http::pages(self.metrics, readiness(self.store.clone(), self.joined.clone()));
         let (token, metrics) = (self.token, self.node_metrics);

@@ -28,7 +28,7 @@ use std::{
     convert::Infallible,
     pin::Pin,
     sync::Arc,
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 use tokio::{
     sync::{OwnedSemaphorePermit, Semaphore},
@@ -59,6 +59,7 @@ pub struct ShardService {
     gets: Arc<Semaphore>,
     tasks: TaskTracker,
     stall_timeout: Duration,
+    certificate_end: i64,
 }
 
 impl ShardService {
@@ -72,12 +73,18 @@ impl ShardService {
             gets: Arc::new(Semaphore::new(GETS_MAX)),
             tasks,
             stall_timeout: STALL_TIMEOUT,
+            certificate_end: 0,
         }
     }
 
     /// Gives peers that stall another time than [`STALL_TIMEOUT`].
     pub fn with_stall_timeout(self, stall_timeout: Duration) -> Self {
         Self { stall_timeout, ..self }
+    }
+
+    /// Tells those who ask that its certificate ends at `end`, in seconds since 1970.
+    pub fn with_certificate_end(self, end: i64) -> Self {
+        Self { certificate_end: end, ..self }
     }
 
     fn info(&self, shard: &crate::shard::Shard) -> asterism_proto::storage::ShardInfo {
@@ -211,6 +218,14 @@ impl ShardStore for ShardService {
             used_bytes: usage.used_bytes,
             shards: usage.shards,
             epoch: self.store.epoch(),
+            clock_unix_ms: clock_unix_ms(),
+            certificate_end_unix: self.certificate_end,
         }))
     }
+}
+
+/// The clock as it stands, right or wrong: the monitor compares it with its own.
+fn clock_unix_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

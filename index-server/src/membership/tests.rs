@@ -1,6 +1,7 @@
 use super::*;
 use crate::{
     catalog::Role,
+    graph::SqlGraph,
     test_bed::{ClusterBed, FREE_BYTES, noise, says},
 };
 use asterism_proto::Role as ProcessRole;
@@ -29,6 +30,7 @@ async fn start() -> Bed {
         members: cluster.members.clone(),
         shards: Arc::new(GrpcShards::new(identity)),
         nodes: Arc::clone(&cluster.extents.shards),
+        graph: Arc::new(SqlGraph::new(cluster.catalog.database().clone())),
         join_token: Secret::new(TOKEN),
         policy: cluster.extents.policy,
         nodes_expected: 6,
@@ -222,6 +224,25 @@ async fn the_second_stop_is_refused_with_what_it_would_cost() {
     assert_eq!(bed.intent(2), Intent::Up);
     bed.set_intent(1, index::Intent::Up).await;
     assert!(matches!(bed.stop(2, false).await, Verdict::Granted(_)), "the first stop was given up");
+}
+
+#[tokio::test]
+async fn a_message_can_name_whose_files_a_fault_touches() {
+    let bed = start().await;
+    bed.cluster.user("ada", Role::Editor).await;
+    let entry = bed.cluster.store("ada", "/a", noise(100_000, 1)).await;
+    let tag = crate::catalog::Tag::new("user", "holiday").unwrap();
+    bed.cluster.catalog.add_user_tag(entry.id, &tag, &"ada".parse().unwrap()).await.unwrap();
+    let touched = async |nodes: Vec<String>| {
+        bed.service.touched(Request::new(TouchedRequest { nodes })).await.map(Response::into_inner)
+    };
+    assert_eq!(touched(vec![]).await.unwrap().files, 0, "nothing is below the floor");
+    let all = touched(vec![id(1).to_string()]).await.unwrap();
+    assert_eq!((all.files, all.owners, all.tags), (1, vec!["ada".to_owned()], vec!["holiday".to_owned()]));
+    assert_eq!(touched(vec![id(99).to_string()]).await.unwrap().files, 0, "nobody knows this node");
+    assert_eq!(touched(vec!["n1".into()]).await.unwrap_err().code(), Code::InvalidArgument);
+    let summary = bed.service.nodes(Request::new(NodesRequest {})).await.unwrap().into_inner();
+    assert!(summary.parts.iter().all(|part| part.error.is_empty()), "{:?}", summary.parts);
 }
 
 #[tokio::test]

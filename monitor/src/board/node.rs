@@ -17,8 +17,17 @@ const REASON_CHARS_MAX: usize = 200;
 /// What a node's last heartbeat measured.
 pub type Measured = HeartbeatRequest;
 
+/// What a node's answer to a probe tells.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Told {
+    /// How far its clock is from ours, in seconds, beyond what the probe's own duration explains.
+    pub clock_skew: Option<f64>,
+    /// When its certificate ends, in seconds since 1970.
+    pub certificate_end: Option<i64>,
+}
+
 /// How a probe ended: answered, or how and why not.
-pub type ProbeResult = Result<(), (ProbeFailure, String)>;
+pub type ProbeResult = Result<Told, (ProbeFailure, String)>;
 
 /// One node of the board.
 pub(super) struct Node {
@@ -113,6 +122,21 @@ impl Node {
         self.memory = state::next(&self.memory, &self.evidence(blind, now), limits, now);
     }
 
+    /// Whether it is offline and its host says that nobody listens there.
+    pub(super) fn process_is_dead(&self) -> bool {
+        let refused = matches!(
+            self.probe.standing_at(Instant::now()),
+            Probe::Failing { failure: ProbeFailure::Refused, .. }
+        );
+        self.memory.state == NodeState::Offline && refused
+    }
+
+    /// Whether the index-server hears it and the own probe, for long enough, does not reach it.
+    pub(super) fn is_unreachable(&self, blind: bool, limits: Limits, now: Instant) -> bool {
+        let failing = matches!(self.probe.standing_at(now), Probe::Failing { lasting, .. } if lasting >= limits.offline_after);
+        !blind && failing && self.silence(now) < limits.suspect_after
+    }
+
     pub(super) fn changed(&self, from: Option<NodeState>) -> Change {
         Change { name: self.name.clone(), from, to: self.memory.state, cause: self.memory.cause.clone() }
     }
@@ -123,6 +147,8 @@ impl Node {
 pub(super) struct Probes {
     /// When the last one began and how it ended.
     last: Option<(Instant, ProbeResult)>,
+    /// What the last good one told.
+    pub(super) told: Told,
     failing_since: Option<Instant>,
     /// How long the last good one took.
     pub(super) took: Option<Duration>,
@@ -130,8 +156,8 @@ pub(super) struct Probes {
 
 impl Probes {
     pub(super) fn ended(&mut self, began: Instant, result: ProbeResult) {
-        if result.is_ok() {
-            self.took = Some(began.elapsed());
+        if let Ok(told) = &result {
+            (self.took, self.told) = (Some(began.elapsed()), *told);
             self.failing_since = None;
         } else {
             self.failing_since.get_or_insert(began);
@@ -142,7 +168,7 @@ impl Probes {
     pub(super) fn standing_at(&self, now: Instant) -> Probe {
         match &self.last {
             None => Probe::Untried,
-            Some((_, Ok(()))) => Probe::Good,
+            Some((_, Ok(_))) => Probe::Good,
             Some((began, Err((failure, _)))) => {
                 let since = self.failing_since.unwrap_or(*began);
                 Probe::Failing { lasting: now.saturating_duration_since(since), failure: *failure }

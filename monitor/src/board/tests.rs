@@ -24,7 +24,7 @@ fn wire(number: u8, age: Option<f64>, intent: Intent) -> WireNode {
 }
 
 fn answer(nodes: Vec<WireNode>) -> NodesResponse {
-    NodesResponse { cluster: String::new(), nodes, groups: None }
+    NodesResponse { nodes, ..NodesResponse::default() }
 }
 
 fn steps(changes: &[Change]) -> Vec<String> {
@@ -87,7 +87,7 @@ fn an_overdue_answer_is_no_silence_of_the_nodes() {
     let now = Instant::now();
     board.learn(answer(vec![wire(1, Some(0.9), Intent::Up), wire(2, Some(0.9), Intent::Up)]), now);
     board.judge(now);
-    board.probed(id(1), now, Ok(()));
+    board.probed(id(1), now, Ok(Told::default()));
     for tenths in 0..100 {
         assert_eq!(board.judge(now + Duration::from_millis(tenths * 100)), []);
     }

@@ -73,6 +73,11 @@ impl Board {
         nodes
     }
 
+    /// The state of every node.
+    pub fn states(&self) -> Vec<NodeState> {
+        self.inner().nodes.values().map(|node| node.memory.state).collect()
+    }
+
     /// One node.
     pub fn node(&self, id: NodeId) -> Option<NodeView> {
         let (inner, now) = (self.inner(), Instant::now());

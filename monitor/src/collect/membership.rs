@@ -9,7 +9,7 @@ use asterism_proto::{
     NodeId, Role,
     index::{
         AcquireStopRequest, AcquireStopResponse, Intent, NodesRequest, NodesResponse, SetIntentRequest,
-        membership_client::MembershipClient,
+        TouchedRequest, TouchedResponse, membership_client::MembershipClient,
     },
 };
 use asterism_service::{
@@ -34,6 +34,10 @@ use tonic::{Code, Status, transport::Channel};
 const NODES_DEADLINE: Duration = Duration::from_secs(2);
 /// The proof counts every group; it is fast, but the database may be busy.
 const PROOF_DEADLINE: Duration = Duration::from_secs(10);
+/// More nodes in one question are cut off: they touch every group anyway.
+const TOUCHED_NODES_MAX: usize = 1024;
+/// Counting files takes the database a moment.
+const TOUCHED_DEADLINE: Duration = Duration::from_secs(20);
 const INTENT_DEADLINE: Duration = Duration::from_secs(5);
 
 /// What a peer says of its own failure is cut to this length.
@@ -119,6 +123,20 @@ impl Membership {
             Box::pin(async move { client.set_intent(request).await }) as Asking<_>
         };
         self.ask(INTENT_DEADLINE, question).await.map(|_| ())
+    }
+
+    /// The files with a shard on one of `nodes`; with none, those below the floor.
+    ///
+    /// # Errors
+    /// No index-server answers, or it cannot tell.
+    pub async fn touched(&self, nodes: &[NodeId]) -> Result<TouchedResponse, AskError> {
+        let nodes = nodes.iter().take(TOUCHED_NODES_MAX).map(ToString::to_string).collect();
+        let request = TouchedRequest { nodes };
+        let question = move |mut client: Client| {
+            let request = request.clone();
+            Box::pin(async move { client.touched(request).await }) as Asking<_>
+        };
+        self.ask(TOUCHED_DEADLINE, question).await
     }
 
     /// Asks one index-server after the other until one answers. Every question may be asked twice.

@@ -1,6 +1,6 @@
 //! What the HTTP port answers, as JSON.
 
-use crate::{board::NodeView, timeline};
+use crate::{board::NodeView, messages, timeline};
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -81,6 +81,56 @@ impl From<timeline::Transition> for Transition {
         let timeline::Transition { seq, unix_ms, kind, subject, from, to, cause, actor, detail } = row;
         let detail = serde_json::from_str(&detail).unwrap_or_default();
         Self { seq, time: rfc3339(unix_ms), kind, subject, from, to, cause, actor, detail }
+    }
+}
+
+/// A message.
+#[derive(Serialize)]
+pub(super) struct Message {
+    id: i64,
+    source: String,
+    name: String,
+    severity: String,
+    labels: messages::Labels,
+    value: Option<f64>,
+    summary: String,
+    advice: String,
+    runbook: String,
+    started: String,
+    ended: Option<String>,
+    files: Option<u64>,
+    owners: Vec<String>,
+    tags: Vec<String>,
+    parent: Option<i64>,
+    children: u64,
+    acknowledged_by: Option<String>,
+    silenced: bool,
+}
+
+impl From<messages::Message> for Message {
+    fn from(message: messages::Message) -> Self {
+        let count = message.files.as_ref().map(|files| files.count);
+        let messages::Files { owners, tags, .. } = message.files.unwrap_or_default();
+        Self {
+            id: message.id,
+            source: message.source,
+            name: message.name,
+            severity: message.severity,
+            labels: message.labels,
+            value: message.value,
+            summary: message.summary,
+            advice: message.advice,
+            runbook: message.runbook,
+            started: rfc3339(message.started_ms),
+            ended: message.ended_ms.map(rfc3339),
+            files: count,
+            owners,
+            tags,
+            parent: message.parent,
+            children: message.children,
+            acknowledged_by: message.acknowledged_by,
+            silenced: message.silenced,
+        }
     }
 }
 

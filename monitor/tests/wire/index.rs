@@ -5,8 +5,8 @@ use asterism_proto::{
     index::{
         AcquireStopRequest, AcquireStopResponse, GroupSummary, HeartbeatRequest, HeartbeatResponse, Intent,
         JoinRequest, JoinResponse, NodeView, NodesRequest, NodesResponse, SetIntentRequest,
-        SetIntentResponse, StopCertificate, StopRefusal, acquire_stop_response::Verdict,
-        membership_server::Membership,
+        SetIntentResponse, StopCertificate, StopRefusal, TouchedRequest, TouchedResponse,
+        acquire_stop_response::Verdict, membership_server::Membership,
     },
 };
 use std::{
@@ -32,6 +32,8 @@ pub(crate) struct Member {
 pub(crate) struct Members {
     pub(crate) cluster: String,
     pub(crate) nodes: BTreeMap<NodeId, Member>,
+    /// Of all groups.
+    pub(crate) worst_margin: i32,
     /// Every intent that was noted, in order.
     pub(crate) noted: Vec<(String, Intent)>,
     pub(crate) actors: Vec<String>,
@@ -121,7 +123,10 @@ impl Membership for FakeIndex {
                 total: 256,
                 by_margin: [(2, 250), (-1, 6)].into(),
                 short_extents: 4,
+                below_floor: 0,
+                worst_margin: Some(members.worst_margin),
             }),
+            parts: Vec::new(),
         }))
     }
 
@@ -147,6 +152,14 @@ impl Membership for FakeIndex {
         let request = request.into_inner();
         self.members().note(id(&request.node)?, request.intent())?;
         Ok(Response::new(SetIntentResponse {}))
+    }
+
+    async fn touched(&self, request: Request<TouchedRequest>) -> Result<Response<TouchedResponse>, Status> {
+        let nodes = request.into_inner().nodes;
+        let members = self.members();
+        let names = nodes.iter().map(|node| Ok(members.nodes[&id(node)?].name.clone()));
+        let tags = names.collect::<Result<Vec<String>, Status>>()?;
+        Ok(Response::new(TouchedResponse { files: 7, owners: vec!["ada".into()], tags }))
     }
 
     async fn join(&self, _: Request<JoinRequest>) -> Result<Response<JoinResponse>, Status> {

@@ -12,4 +12,5 @@ mod pages;
 mod push;
 mod ssh;
 mod supervisor;
+mod warn;
 mod watch;

@@ -13,7 +13,7 @@ pub(crate) async fn get(address: SocketAddr, path: &str) -> (u16, String) {
     (response.status().as_u16(), response.text().await.unwrap())
 }
 
-async fn json(address: SocketAddr, path: &str) -> Value {
+pub(crate) async fn json(address: SocketAddr, path: &str) -> Value {
     let (status, body) = get(address, path).await;
     assert_eq!(status, 200, "{path}: {body}");
     serde_json::from_str(&body).unwrap()

@@ -5,7 +5,8 @@ use asterism_proto::{
     ClusterId, Role,
     index::{
         AcquireStopRequest, AcquireStopResponse, HeartbeatRequest, HeartbeatResponse, JoinRequest,
-        JoinResponse, NodesRequest, NodesResponse, SetIntentRequest, SetIntentResponse,
+        JoinResponse, NodesRequest, NodesResponse, SetIntentRequest, SetIntentResponse, TouchedRequest,
+        TouchedResponse,
         membership_server::{Membership, MembershipServer},
     },
 };
@@ -93,6 +94,9 @@ impl Membership for Index {
     }
 
     async fn set_intent(&self, _: Request<SetIntentRequest>) -> Result<Response<SetIntentResponse>, Status> {
+        Err(Status::unimplemented("not asked here"))
+    }
+    async fn touched(&self, _: Request<TouchedRequest>) -> Result<Response<TouchedResponse>, Status> {
         Err(Status::unimplemented("not asked here"))
     }
 }
