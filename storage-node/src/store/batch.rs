@@ -258,6 +258,12 @@ impl Shared {
             .collect();
         drop(entries);
         self.segments.count(counts);
+        let doubt = |location| self.log.doubt(Body::Dead(location), self.log.next_sequence());
+        members
+            .iter()
+            .zip(&answers)
+            .flat_map(|(member, before)| moved(&member.records, before))
+            .for_each(doubt);
         for (member, before) in members.iter().zip(&answers) {
             member.records.iter().zip(before).for_each(|(staged, before)| self.note_removed(staged, *before));
         }
@@ -293,4 +299,18 @@ fn note(
     };
     counts.extend(before.map(|entry| (entry.location, -(entry.stored_bytes as i64))));
     before
+}
+
+/// Where records lie that a compaction moved after the tombstones against them were staged: those name the log of before, and are
+/// kept only as long as that, or the one that took its place.
+fn moved(records: &[Staged], before: &Before) -> Vec<Location> {
+    let (mut moved, mut target) = (Vec::new(), None);
+    for (staged, before) in records.iter().zip(before) {
+        if let Staged::Remove { target: named, .. } = staged {
+            target = Some(*named);
+        }
+        let now = before.as_ref().map(|entry| entry.location);
+        moved.extend(now.filter(|now| target.is_some_and(|target| target != now.segment)));
+    }
+    moved
 }

@@ -37,10 +37,20 @@ impl Shared {
             living.extend(index.records.into_iter().filter(|record| self.is_needed(record, inputs, &there)));
         }
         // Several that are dead go together, or one could leave while another still needs its tombstones.
-        if !living.is_empty() || inputs.len() > 1 {
+        if living.is_empty()
+            && let [input] = inputs
+        {
+            // Nothing takes its place: while its file is there, it counts, and so do the tombstones against what it replaced.
+            self.remove_log(*input)?;
+        } else {
             self.write_compacted(inputs, &living)?;
+            for input in inputs {
+                if let Err(error) = self.remove_log(*input) {
+                    tracing::warn!(log = input, %error, "a log that is not needed could not be removed");
+                    self.forget_log(*input);
+                }
+            }
         }
-        self.remove_compacted(inputs);
         self.metrics.compactions.inc();
         Ok(())
     }
@@ -68,7 +78,9 @@ impl Shared {
                 self.index.get(shard.key()).is_some_and(|entry| entry.location == record.location)
             }
             // As long as a record may be on the disk that it was written against.
-            Body::Tombstone { target, .. } | Body::Void { segment: target, .. } => {
+            Body::Tombstone { target, .. }
+            | Body::Void { segment: target, .. }
+            | Body::Dead(Location { segment: target, .. }) => {
                 let still_there = there.contains(target) && !inputs.contains(target);
                 still_there || self.segments.replaced(*target, inputs)
             }
@@ -167,22 +179,31 @@ impl Shared {
         self.segments.count(counts);
     }
 
-    fn remove_compacted(&self, inputs: &[u64]) {
-        for input in inputs {
-            let Some(log) = self.segments.remove(*input) else { continue };
-            self.room.release(log.bytes);
-            let name = Name::Log(*input).file();
-            // Bytes that were not understood are kept for a person.
-            let gone = match log.damaged {
-                true => self.directory.set_aside(Folder::Segments, &name).map(drop),
-                false => self.disk().remove(Folder::Segments, &name),
-            };
-            let index = self.disk().remove(Folder::Segments, &Name::Index(*input).file());
-            for error in [gone.err(), index.err()].into_iter().flatten() {
-                if error.kind() != io::ErrorKind::NotFound {
-                    tracing::warn!(log = input, %error, "a log that is not needed could not be removed");
-                }
+    fn remove_log(&self, id: u64) -> io::Result<()> {
+        let name = Name::Log(id).file();
+        // Bytes that were not understood are kept for a person.
+        let gone = match self.segments.is_damaged(id) {
+            true => self.directory.set_aside(Folder::Segments, &name).map(drop),
+            false => self.disk().remove(Folder::Segments, &name),
+        };
+        if let Err(error) = gone
+            && error.kind() != io::ErrorKind::NotFound
+        {
+            return Err(error);
+        }
+        self.forget_log(id);
+        match self.disk().remove(Folder::Segments, &Name::Index(id).file()) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                tracing::warn!(log = id, %error, "the index of a log that is gone could not be removed");
             }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    fn forget_log(&self, id: u64) {
+        if let Some(log) = self.segments.remove(id) {
+            self.room.release(log.bytes);
         }
     }
 }

@@ -4,7 +4,7 @@
 //! 0  magic (8)        8  version (2)   10 slot  11 data  12 parity  13 kind     14 zero (2)
 //! 16 cluster (16)     32 extent (16)   48 epoch (8)      56 extent bytes (8)
 //! 64 cell bytes (4)   68 zero (4)      72 segment (8)    80 offset (8)
-//! 88 sequence (8)     96 batch (8)     104 target (8)    112 target batch (8)   120 CRC-64/NVMe of bytes 0..120 (8)
+//! 88 sequence (8)     96 batch (8)     104 target (8)    112 place in it (8)    120 CRC-64/NVMe of bytes 0..120 (8)
 //! ```
 //!
 //! Numbers are little-endian. What a kind of record does not use is zero.
@@ -24,6 +24,7 @@ const VERSION: u16 = 2;
 const KIND_SHARD: u8 = 1;
 const KIND_TOMBSTONE: u8 = 2;
 const KIND_VOID: u8 = 3;
+const KIND_DEAD: u8 = 4;
 
 /// Where a record begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -58,6 +59,8 @@ pub(super) enum Body {
     },
     /// A batch that could not be made durable: nothing in it ever happened.
     Void { segment: u64, batch: u64 },
+    /// One record that does not count, whatever its sequence: it was never finished, or another of its shard counts.
+    Dead(Location),
 }
 
 impl Record {
@@ -65,7 +68,7 @@ impl Record {
     pub(super) fn stored_bytes(&self) -> u64 {
         match &self.body {
             Body::Shard(shard) => stored_bytes(shard).next_multiple_of(HEADER_BYTES as u64),
-            Body::Tombstone { .. } | Body::Void { .. } => HEADER_BYTES as u64,
+            Body::Tombstone { .. } | Body::Void { .. } | Body::Dead(_) => HEADER_BYTES as u64,
         }
     }
 
@@ -73,7 +76,7 @@ impl Record {
     pub(super) fn shard(&self) -> Option<Shard> {
         match self.body {
             Body::Shard(shard) => Some(shard),
-            Body::Tombstone { .. } | Body::Void { .. } => None,
+            Body::Tombstone { .. } | Body::Void { .. } | Body::Dead(_) => None,
         }
     }
 
@@ -82,7 +85,7 @@ impl Record {
         match self.body {
             Body::Shard(_) => None,
             Body::Tombstone { target, .. } => Some(target),
-            Body::Void { segment, .. } => Some(segment),
+            Body::Void { segment, .. } | Body::Dead(Location { segment, .. }) => Some(segment),
         }
     }
 }
@@ -136,6 +139,11 @@ pub(super) fn encode(record: &Record, cluster: ClusterId) -> [u8; HEADER_BYTES] 
             put(104, &segment.to_le_bytes());
             put(112, &batch.to_le_bytes());
         }
+        Body::Dead(Location { segment, offset }) => {
+            put(13, &[KIND_DEAD]);
+            put(104, &segment.to_le_bytes());
+            put(112, &offset.to_le_bytes());
+        }
     }
     let crc = checksum(CrcAlgorithm::Crc64Nvme, &bytes[..CHECKED_BYTES]);
     bytes[CHECKED_BYTES..].copy_from_slice(&crc.to_le_bytes());
@@ -177,8 +185,11 @@ pub(super) fn decode_at(
 }
 
 fn body(bytes: &[u8; HEADER_BYTES]) -> Option<Body> {
-    if bytes[13] == KIND_VOID {
-        return Some(Body::Void { segment: number(bytes, 104), batch: number(bytes, 112) });
+    let (target, place) = (number(bytes, 104), number(bytes, 112));
+    match bytes[13] {
+        KIND_VOID => return Some(Body::Void { segment: target, batch: place }),
+        KIND_DEAD => return Some(Body::Dead(Location { segment: target, offset: place })),
+        _ => {}
     }
     let key = ShardKey::new(ExtentId::from_bytes(array(bytes, 32)), u32::from(bytes[10]))?;
     let epoch = number(bytes, 48);
@@ -189,7 +200,7 @@ fn body(bytes: &[u8; HEADER_BYTES]) -> Option<Body> {
             let head = ShardHead::new(key, policy, cell_bytes, epoch).ok()?;
             head.complete(number(bytes, 56)).ok().map(Body::Shard)
         }
-        KIND_TOMBSTONE => Some(Body::Tombstone { key, epoch, target: number(bytes, 104) }),
+        KIND_TOMBSTONE => Some(Body::Tombstone { key, epoch, target }),
         _ => None,
     }
 }
@@ -219,8 +230,12 @@ mod tests {
     fn every_kind_of_record_survives_its_header() {
         let (record, cluster) = sample();
         let key = record.shard().unwrap().key();
-        let bodies =
-            [record.body, Body::Tombstone { key, epoch: 3, target: 4 }, Body::Void { segment: 5, batch: 6 }];
+        let bodies = [
+            record.body,
+            Body::Tombstone { key, epoch: 3, target: 4 },
+            Body::Void { segment: 5, batch: 6 },
+            Body::Dead(Location { segment: 7, offset: 0 }),
+        ];
         for body in bodies {
             let record = Record { body, ..record };
             assert_eq!(decode_at(&encode(&record, cluster), cluster, record.location), Ok(record));

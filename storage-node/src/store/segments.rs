@@ -129,6 +129,11 @@ impl Segments {
         }
     }
 
+    /// Whether something in a log was not understood.
+    pub(super) fn is_damaged(&self, id: u64) -> bool {
+        self.table().logs.get(&id).is_some_and(|log| log.damaged)
+    }
+
     /// The logs that a log took the place of and that count no more. One whose name could not be made durable has not taken it yet.
     pub(super) fn gone_for(&self, id: u64) -> Vec<u64> {
         let table = self.table();

@@ -168,8 +168,7 @@ impl Solo {
         self.named = true;
         let synced = shared.timed_sync(|| shared.disk().sync_folder(Folder::Segments));
         if let Err(error) = synced {
-            let body = Body::Tombstone { key: shard.key(), epoch: 0, target: self.id };
-            shared.log.doubt(body, sequence);
+            shared.log.doubt(Body::Dead(Location { segment: self.id, offset: 0 }), sequence);
             remove(&shared, Folder::Segments, &name);
             return Err(disk("sync the folder of segments", error));
         }

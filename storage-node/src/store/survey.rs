@@ -67,7 +67,8 @@ pub(super) struct Survey {
     /// The record that counts for each shard, in key order.
     pub(super) living: Vec<(ShardKey, Entry)>,
     pub(super) logs: Vec<Log>,
-    /// Tombstones, with their sequences, that are missing against records which another of the same shard outdoes.
+    /// What must be said, with its sequence, of records that do not count: unfinished ones, and such as another of the same shard
+    /// outdoes.
     pub(super) missing: Vec<(Body, u64)>,
     /// Files of which every record is dead by proof.
     pub(super) dead: Vec<(OsString, u64)>,
@@ -220,7 +221,7 @@ fn read_solo(disk: &dyn Disk, cluster: ClusterId, key: ShardKey, id: u64) -> Res
 /// Says which record of each shard counts, which are dead and what no tombstone was ever written against.
 fn settle(found: &mut Survey, solos: Vec<Solo>) {
     let replaced: BTreeSet<u64> = found.logs.iter().flat_map(|log| log.replaces.iter().copied()).collect();
-    let (superseded, logs): (Vec<Log>, Vec<Log>) =
+    let (superseded, mut logs): (Vec<Log>, Vec<Log>) =
         std::mem::take(&mut found.logs).into_iter().partition(|log| replaced.contains(&log.id));
     for log in superseded {
         let name = Name::Log(log.id).file();
@@ -235,30 +236,40 @@ fn settle(found: &mut Survey, solos: Vec<Solo>) {
             _ => None,
         })
         .collect();
+    let dead: BTreeSet<Location> = logs
+        .iter()
+        .flat_map(|log| &log.records)
+        .filter_map(|record| match record.body {
+            Body::Dead(location) => Some(location),
+            _ => None,
+        })
+        .collect();
     let mut seen = Vec::new();
-    for record in logs.iter().flat_map(|log| &log.records) {
-        found.sequence = found.sequence.max(record.sequence);
-        found.segment = found.segment.max(record.target().unwrap_or(0));
-        if !voids.contains(&(record.location.segment, record.batch)) {
-            seen.extend(seen_in(record));
+    for log in &mut logs {
+        for record in &log.records {
+            found.sequence = found.sequence.max(record.sequence);
+            found.segment = found.segment.max(record.target().unwrap_or(0));
         }
+        // For good: a tombstone that never happened must not be copied to where nothing says so.
+        log.records.retain(|record| !voids.contains(&(record.location.segment, record.batch)));
+        seen.extend(log.records.iter().filter(|record| !dead.contains(&record.location)).filter_map(seen_in));
     }
     found.segment = replaced.into_iter().fold(found.segment, u64::max);
     for solo in &solos {
         found.segment = found.segment.max(solo.id);
         found.sequence = found.sequence.max(solo.record.map_or(0, |record| record.sequence));
-        seen.push(seen_alone(solo));
-    }
-    // Later it would look like damage: nothing else is acknowledged before these are durable. Where the shard has another record,
-    // that one counts, and a tombstone would be against both: a copy by compaction has the number of what it was copied from.
-    let finished: BTreeSet<ShardKey> =
-        seen.iter().filter(|seen| matches!(seen.what, What::Shard(_))).map(|seen| seen.key).collect();
-    for record in logs.iter().flat_map(|log| &log.unfinished) {
-        if let Some(shard) = record.shard().filter(|shard| !finished.contains(&shard.key())) {
-            let (key, target) = (shard.key(), record.location.segment);
-            found.missing.push((Body::Tombstone { key, epoch: 0, target }, record.sequence));
-            found.sequence = found.sequence.max(record.sequence);
+        let one = seen_alone(solo);
+        match one.what {
+            What::Shard(entry) if dead.contains(&entry.location) => note_dead(found, one.key, entry),
+            _ => seen.push(one),
         }
+    }
+    // Later they would look like damage, and with the highest number: nothing is acknowledged before this is durable.
+    for record in
+        logs.iter().flat_map(|log| &log.unfinished).filter(|record| !dead.contains(&record.location))
+    {
+        found.missing.push((Body::Dead(record.location), record.sequence));
+        found.sequence = found.sequence.max(record.sequence);
     }
     found.logs = logs;
     judge(found, seen);
@@ -268,7 +279,7 @@ fn seen_in(record: &Record) -> Option<Seen> {
     let (key, what) = match record.body {
         Body::Shard(shard) => (shard.key(), What::Shard(Entry::known(record.location, shard))),
         Body::Tombstone { key, target, .. } => (key, What::Tombstone { target }),
-        Body::Void { .. } => return None,
+        Body::Void { .. } | Body::Dead(_) => return None,
     };
     Some(Seen { key, sequence: record.sequence, what })
 }
@@ -310,12 +321,12 @@ fn judge(found: &mut Survey, mut seen: Vec<Seen>) {
                 note_dead(found, key, entry);
                 continue;
             }
-            // One that cannot be read yields to any that can.
-            // A copy by compaction has the same number; a tombstone against one would be against both.
+            // One that cannot be read yields to any that can; a copy by compaction has the same number as what it was copied from.
             if let Some((sequence, other)) =
                 best.replace((one.sequence, entry)).filter(|(number, _)| *number < one.sequence)
             {
-                outdo(found, key, sequence, other);
+                // It would come back when this one goes.
+                found.missing.push((Body::Dead(other.location), sequence));
             }
         }
         found.living.extend(best.map(|(_, entry)| (key, entry)));
@@ -326,12 +337,6 @@ fn note_dead(found: &mut Survey, key: ShardKey, entry: Entry) {
     if entry.location.offset == 0 {
         found.dead.push((Name::Solo(key, entry.location.segment).file(), entry.location.segment));
     }
-}
-
-/// Another record of the shard counts: this one needs a tombstone, or it would come back when that one goes.
-fn outdo(found: &mut Survey, key: ShardKey, sequence: u64, entry: Entry) {
-    let target = entry.location.segment;
-    found.missing.push((Body::Tombstone { key, epoch: 0, target }, sequence));
 }
 
 /// Calls `work` for every item, from several threads if that is allowed; the first error ends it.

@@ -57,6 +57,10 @@ impl Shared {
                 }
             };
         }
+        // A tombstone may be all that says so until what is in doubt is durable; the next batch sees to that.
+        if self.log.is_in_doubt() {
+            return false;
+        }
         let candidates = self.segments.candidates();
         if candidates.is_empty() {
             return false;

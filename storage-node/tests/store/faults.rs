@@ -264,6 +264,75 @@ fn a_bad_cell_is_damage_unless_its_batch_was_never_finished() {
 }
 
 #[test]
+fn a_put_that_was_never_finished_is_not_taken_for_damage_later() {
+    run(async {
+        let disk = SimDisk::new(14);
+        let store = open(&disk).unwrap();
+        let first = samples(0..5);
+        put_all(&store, &first).await;
+        // Its first record stays in the log, dead, under a lower number than the one that is torn.
+        delete(&store, first[4].key, 1).await.unwrap();
+        let again = Sample { seed: 99, ..first[4] };
+        again.put(&store).await.unwrap();
+        drop(store);
+        disk.kill();
+        let log = names(&disk, ".log").remove(0);
+        assert!(disk.flip(Folder::Segments, &log, 4096 * 7 + 600, 3));
+        // Without an index every start reads the log anew.
+        disk.inject(Fault::once(Operation::Create).on(".index").times(u64::MAX));
+        for round in 0..3 {
+            let store = open(&disk).unwrap();
+            assert_eq!(read(&store, again.key).await.unwrap(), None, "round {round}");
+            assert_all(&store, &first[..4]).await;
+            put_all(&store, &samples(round * 10 + 10..round * 10 + 15)).await;
+            drop(store);
+            disk.kill();
+        }
+        let store = open(&disk).unwrap();
+        first[4].put(&store).await.unwrap();
+        assert_all(&store, &first).await;
+    });
+}
+
+#[test]
+fn a_delete_that_failed_does_not_come_true_after_compaction() {
+    let mut reached = 0;
+    for seed in 0..16 {
+        run(async {
+            let disk = SimDisk::new(seed);
+            let store = open(&disk).unwrap();
+            let kept = samples(0..5);
+            put_all(&store, &kept).await;
+            store.close().await.unwrap();
+            let others = samples(10..20);
+            put_all(&store, &others).await;
+            disk.inject(Fault::once(Operation::Create).on(".index").times(u64::MAX));
+            disk.inject(Fault::once(Operation::Sync).on(".log"));
+            disk.inject(Fault::once(Operation::SetLength).on(".log"));
+            assert_eq!(delete(&store, kept[2].key, 1).await, Ok(Deleted::Failed));
+            // It is the same again: acknowledged, and what is in doubt is settled with it.
+            kept[2].put(&store).await.unwrap();
+            drop(store);
+            disk.kill();
+            disk.heal();
+            let second = disk.bytes(Folder::Segments, &names(&disk, ".log")[1]).unwrap();
+            reached += u32::from(second[4096 * 11..].starts_with(b"ASTERREC"));
+            let store = open(&disk).unwrap();
+            for other in &others[1..] {
+                delete(&store, other.key, 1).await.unwrap();
+            }
+            store.close().await.unwrap();
+            store.tend().await.unwrap();
+            drop(store);
+            disk.kill();
+            let store = open(&disk).unwrap();
+            assert_all(&store, &kept).await;
+        });
+    }
+    assert!(reached > 0, "the tombstone never reached the disk: nothing was tried");
+}
+
+#[test]
 fn whatever_stands_at_the_end_of_a_log_is_no_shard() {
     type Spoil = fn(&[u8]) -> Vec<u8>;
     let tails: [(&str, Spoil); 4] = [
