@@ -7,11 +7,14 @@ WEB_SOURCES := $(shell find web -path web/node_modules -prune -o -path web/dist 
 # Arguments for the cluster: make run UP='--nodes 9 --policy 6+3'
 UP ?=
 BENCH ?=
+# How many seeds, and the first one: make simulate SEEDS=100 FROM=5000
+SEEDS ?= 10000
+FROM ?= 0
 # How many times as many trials as in `make test`: make faults FAULTS=20
 FAULTS ?= 5
 
 .DEFAULT_GOAL := help
-.PHONY: help run build web test test-servers lint fmt bench bench-peers faults clean \
+.PHONY: help run build web test test-servers lint fmt bench bench-peers faults simulate clean \
         check-tools check-web-tools test-build test-fmt test-clippy test-deny test-rust test-web
 
 help: ## List the commands
@@ -52,6 +55,9 @@ bench-peers: ## Build what `make bench` compares with, where it is to be had: Mi
 
 faults: test-servers test-build ## Inject every fault many times, figures into docs/faults.md (FAULTS=20 for more; as root)
 	@e2e/faults.sh $(FAULTS)
+
+simulate: web ## Run a simulated cluster under 10,000 seeds, or replay one (ASTERISM_SEED=N make simulate)
+	cargo run --locked --release --package asterism-simulation -- --seeds $(SEEDS) --from $(FROM)
 
 clean: ## Remove everything that was built or installed here
 	cargo clean

@@ -10,7 +10,7 @@ use asterism_proto::{
     storage::{self, delete_result, shard_store_client::ShardStoreClient, verify_result},
     wire::{Messages, chunks, frame},
 };
-use asterism_service::{Identity, grpc};
+use asterism_service::grpc::{Dial, Target};
 use bytes::Bytes;
 use futures::{Stream, StreamExt, future::BoxFuture, future::poll_fn, stream};
 use http::{HeaderValue, Uri};
@@ -19,7 +19,7 @@ use http_body_util::{Full, StreamBody};
 use std::{
     collections::{HashMap, VecDeque},
     convert::Infallible,
-    sync::{PoisonError, RwLock},
+    sync::{Arc, PoisonError, RwLock},
     time::Duration,
 };
 use tokio::{sync::mpsc, time::timeout};
@@ -39,14 +39,14 @@ const TOGETHER_BYTES_MAX: usize = 64 << 10;
 
 /// Storage nodes over gRPC with mutual TLS; each node must show the certificate of its own id.
 pub struct GrpcShards {
-    identity: Identity,
+    dial: Arc<dyn Dial>,
     nodes: RwLock<HashMap<NodeId, (String, Channel)>>,
 }
 
 impl GrpcShards {
-    /// No nodes yet; calls go out under `identity`.
-    pub fn new(identity: Identity) -> Self {
-        Self { identity, nodes: RwLock::default() }
+    /// No nodes yet; they are reached by `dial`.
+    pub fn new(dial: Arc<dyn Dial>) -> Self {
+        Self { dial, nodes: RwLock::default() }
     }
 
     /// Says where a node listens (`host:port`). An unchanged address keeps its connection.
@@ -56,8 +56,8 @@ impl GrpcShards {
     pub fn set_address(&self, node: NodeId, address: &str) -> anyhow::Result<()> {
         let mut nodes = self.nodes.write().unwrap_or_else(PoisonError::into_inner);
         if nodes.get(&node).is_none_or(|(known, _)| known != address) {
-            let target = grpc::Target::Process(Role::StorageNode, Uuid::from_bytes(*node.as_bytes()));
-            let channel = grpc::channel(address, &self.identity, target)?;
+            let target = Target::Process(Role::StorageNode, Uuid::from_bytes(*node.as_bytes()));
+            let channel = self.dial.channel(address, target)?;
             nodes.insert(node, (address.to_owned(), channel));
         }
         Ok(())

@@ -19,5 +19,6 @@ pub mod stop_proof;
 mod test_bed;
 pub mod workers;
 
+pub use api::Passwords;
 pub use config::Config;
-pub use server::{Bootstrap, IndexServer, bootstrap, run};
+pub use server::{Bootstrap, Core, IndexServer, Surroundings, bootstrap, run};

@@ -11,8 +11,9 @@ pub use choice::TooFewNodes;
 use std::{
     collections::{BTreeMap, BTreeSet, HashMap},
     sync::{Arc, PoisonError, RwLock},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 /// A node's row, and the last thing it said.
 #[derive(Clone, Debug)]

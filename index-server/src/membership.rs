@@ -20,14 +20,14 @@ use asterism_proto::{
         TouchedRequest, TouchedResponse, acquire_stop_response::Verdict, membership_server::Membership,
     },
 };
-use asterism_service::{Secret, grpc};
+use asterism_service::{Secret, grpc, world::unix_ms};
 use std::{
     collections::HashSet,
     sync::{
         Arc,
         atomic::{AtomicU64, Ordering},
     },
-    time::{Duration, SystemTime, UNIX_EPOCH},
+    time::Duration,
 };
 use tokio::{sync::Mutex, time::timeout};
 use tonic::{Request, Response, Status};
@@ -242,7 +242,7 @@ impl MembershipService {
             zone: join.zone.clone(),
             capacity: join.capacity_bytes,
             intent,
-            joined_ms: known.map_or_else(now_ms, |row| row.joined_ms),
+            joined_ms: known.map_or_else(unix_ms, |row| row.joined_ms),
         })
     }
 
@@ -282,12 +282,6 @@ impl MembershipService {
         }
         Ok(())
     }
-}
-
-/// Unix milliseconds, for people to read.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn own_id(claimed: &str, certified: uuid::Uuid) -> Result<NodeId, Status> {

@@ -15,14 +15,17 @@ use crate::{
 use anyhow::Context;
 use asterism_cluster::{GrpcShards, Shards};
 use asterism_proto::{
-    Role as ProcessRole, index::membership_server::MembershipServer, monitor::monitor_client::MonitorClient,
+    ClusterId, Role as ProcessRole, index::membership_server::MembershipServer,
+    monitor::monitor_client::MonitorClient,
 };
 use asterism_service::{
-    Identity, Metrics, Secret, config, grpc,
+    Identity, Metrics, Secret, config,
+    grpc::{self, Dial, Target},
     http::{self, Check, Readiness},
     logging, stop,
 };
 use asterism_tagger::Pool;
+use axum::Router;
 use std::{
     net::SocketAddr,
     path::Path,
@@ -86,42 +89,51 @@ pub async fn bootstrap(path: &Path, with_token: bool) -> anyhow::Result<Bootstra
     Ok(made)
 }
 
-/// An index-server that listens and does not answer yet.
-pub struct IndexServer {
-    http: TcpListener,
-    grpc: TcpListener,
-    identity: Identity,
-    api: Api,
-    membership: MembershipService,
-    workers: Workers,
-    metrics: Metrics,
+/// What an index-server finds around it when it starts.
+pub struct Surroundings {
+    /// Whose index-server it is.
+    pub cluster: ClusterId,
+    /// The truth.
+    pub catalog: Catalog,
+    /// What a node must show to join.
+    pub join_token: Secret,
+    /// The way to other processes.
+    pub dial: Arc<dyn Dial>,
+    /// How passwords are checked.
+    pub passwords: Passwords,
 }
 
-impl IndexServer {
-    /// Opens the database and binds both ports.
+/// An index-server without its listeners: what the process has in common with a simulation of it.
+pub struct Core {
+    /// Answers requests of people and programs.
+    pub router: Router,
+    /// Answers calls of storage nodes and of the monitor.
+    pub membership: MembershipService,
+    /// Does the work in the background.
+    pub workers: Workers,
+}
+
+impl Core {
+    /// All parts, put together; nothing runs yet. The nodes are worked with through what `adapt` makes of the way to them.
     ///
     /// # Errors
-    /// The database is not reached or not safe, an identity or token is missing, a port is in use.
-    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
-        let identity = Identity::load(&config.identity_dir)?;
-        anyhow::ensure!(
-            identity.peer().role == ProcessRole::IndexServer,
-            "the identity is not an index-server's"
-        );
-        let join_token = Secret::read(&config.join_token_file)?;
-        let http = bind(config.listen).await?;
-        let grpc = bind(config.grpc_listen).await?;
-        let catalog = open_catalog(config, &identity).await?;
+    /// The catalog cannot be asked, or an address in the configuration is none.
+    pub async fn new(
+        config: &Config,
+        around: Surroundings,
+        adapt: impl FnOnce(Arc<GrpcShards>) -> Arc<dyn Shards>,
+    ) -> anyhow::Result<Self> {
+        let Surroundings { cluster, catalog, join_token, dial, passwords } = around;
         let (graph, graph_kind) = open_graph(config, &catalog)?;
-        let shards = Arc::new(GrpcShards::new(identity.clone()));
+        let shards = Arc::new(GrpcShards::new(Arc::clone(&dial)));
         let members = remembered(&catalog, &shards).await?;
         let epoch = Arc::new(AtomicU64::new(catalog.current_epoch(workers::LEASE).await?));
         let extents = Extents {
-            cluster: identity.peer().cluster,
+            cluster,
             policy: config.policy,
             catalog: catalog.clone(),
             members: members.clone(),
-            shards: Arc::clone(&shards) as Arc<dyn Shards>,
+            shards: adapt(Arc::clone(&shards)),
             epoch: Arc::clone(&epoch),
             hedge: Arc::default(),
             repair: Arc::default(),
@@ -140,9 +152,9 @@ impl IndexServer {
             graph: Arc::clone(&graph),
             graph_kind,
             events: events.clone(),
-            passwords: Passwords::new()?,
+            passwords,
             crowd: Crowd::default(),
-            monitor: monitor(config, &identity)?,
+            monitor: monitor(config, &*dial)?,
             workers: states.to_vec(),
             moving: moving.clone(),
             deciding: Arc::clone(&deciding),
@@ -154,7 +166,7 @@ impl IndexServer {
             https: config.https,
         };
         let membership = MembershipService {
-            cluster: extents.cluster,
+            cluster,
             catalog,
             members,
             shards,
@@ -172,7 +184,42 @@ impl IndexServer {
             Workers { extents, graph, pool, events, trash_kept, tagging, projecting, moving, states };
         let metrics = Metrics::default();
         api.metrics.register(&metrics, api.members.clone(), api.workers.clone());
-        Ok(Self { http, grpc, identity, api, membership, workers, metrics })
+        let pages = http::pages(metrics, readiness(&api));
+        Ok(Self { router: api::router(api, pages), membership, workers })
+    }
+}
+
+/// An index-server that listens and does not answer yet.
+pub struct IndexServer {
+    http: TcpListener,
+    grpc: TcpListener,
+    identity: Identity,
+    core: Core,
+}
+
+impl IndexServer {
+    /// Opens the database and binds both ports.
+    ///
+    /// # Errors
+    /// The database is not reached or not safe, an identity or token is missing, a port is in use.
+    pub async fn bind(config: &Config) -> anyhow::Result<Self> {
+        let identity = Identity::load(&config.identity_dir)?;
+        anyhow::ensure!(
+            identity.peer().role == ProcessRole::IndexServer,
+            "the identity is not an index-server's"
+        );
+        let join_token = Secret::read(&config.join_token_file)?;
+        let http = bind(config.listen).await?;
+        let grpc = bind(config.grpc_listen).await?;
+        let around = Surroundings {
+            cluster: identity.peer().cluster,
+            catalog: open_catalog(config, &identity).await?,
+            join_token,
+            dial: Arc::new(identity.clone()),
+            passwords: Passwords::new()?,
+        };
+        let core = Core::new(config, around, |shards| shards).await?;
+        Ok(Self { http, grpc, identity, core })
     }
 
     /// Where the page and the API are.
@@ -190,11 +237,10 @@ impl IndexServer {
     /// # Errors
     /// A listener fails.
     pub async fn serve(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let database = self.api.catalog.database().clone();
-        let membership = MembershipServer::new(self.membership).max_decoding_message_size(MESSAGE_BYTES_MAX);
-        let pages = http::pages(self.metrics, readiness(&self.api));
-        let router = api::router(self.api, pages);
-        let workers = tokio::spawn(self.workers.run(stop.clone()));
+        let Core { router, membership, workers } = self.core;
+        let database = membership.catalog.database().clone();
+        let membership = MembershipServer::new(membership).max_decoding_message_size(MESSAGE_BYTES_MAX);
+        let workers = tokio::spawn(workers.run(stop.clone()));
         let serving = http::serve(self.http, router, CONNECTIONS_MAX, stop.clone());
         let ((), served) = tokio::join!(
             serving,
@@ -241,10 +287,9 @@ fn open_graph(config: &Config, catalog: &Catalog) -> anyhow::Result<(Arc<dyn Tag
 
 fn monitor(
     config: &Config,
-    identity: &Identity,
+    dial: &dyn Dial,
 ) -> anyhow::Result<Option<MonitorClient<tonic::transport::Channel>>> {
-    let channel =
-        |address: &String| grpc::channel(address, identity, grpc::Target::Any(ProcessRole::Monitor));
+    let channel = |address: &String| dial.channel(address, Target::Any(ProcessRole::Monitor));
     Ok(config.monitor.as_ref().map(channel).transpose()?.map(MonitorClient::new))
 }
 

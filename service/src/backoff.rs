@@ -1,9 +1,7 @@
 //! Waiting times between attempts: exponential, capped, and jittered so that many peers do not come back in step.
 
-use std::{
-    hash::{BuildHasher, Hasher, RandomState},
-    time::Duration,
-};
+use crate::world;
+use std::time::Duration;
 
 /// The pauses between attempts at one thing.
 #[derive(Clone, Debug)]
@@ -32,11 +30,9 @@ impl Backoff {
     }
 }
 
-/// In `0.0..1.0`; good enough to spread retries, not for secrets.
+/// In `0.0..1.0`.
 fn random_fraction() -> f64 {
-    // Every `RandomState` has fresh keys, so the hash of nothing is a random number.
-    let bits = RandomState::new().build_hasher().finish() >> 11;
-    bits as f64 / (1u64 << 53) as f64
+    (world::random() >> 11) as f64 / (1u64 << 53) as f64
 }
 
 #[cfg(test)]

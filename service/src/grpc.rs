@@ -47,7 +47,22 @@ pub enum Target {
     Any(Role),
 }
 
-/// A channel to `address` (`host:port`) that connects when first used, and again whenever it broke.
+/// Makes channels to other processes.
+pub trait Dial: Send + Sync + 'static {
+    /// A channel to `address` (`host:port`) that connects when first used, and again whenever it broke.
+    ///
+    /// # Errors
+    /// The address or the identity does not parse.
+    fn channel(&self, address: &str, target: Target) -> anyhow::Result<Channel>;
+}
+
+impl Dial for Identity {
+    fn channel(&self, address: &str, target: Target) -> anyhow::Result<Channel> {
+        channel(address, self, target)
+    }
+}
+
+/// As [`Dial::channel`], with mutual TLS as `identity`.
 ///
 /// # Errors
 /// The address or the identity does not parse.
@@ -61,7 +76,13 @@ pub fn channel(address: &str, identity: &Identity, target: Target) -> anyhow::Re
     let tls = ClientTlsConfig::new().ca_certificate(authority).identity(own).domain_name(name);
     let endpoint = Endpoint::from_shared(format!("https://{address}"))
         .with_context(|| format!("{address} is not an address (host:port)"))?
-        .tls_config(tls)?
+        .tls_config(tls)?;
+    Ok(with_limits(endpoint).connect_lazy())
+}
+
+/// An endpoint with the time-outs and windows of all calls.
+pub fn with_limits(endpoint: Endpoint) -> Endpoint {
+    endpoint
         .connect_timeout(CONNECT_TIMEOUT)
         .tcp_nodelay(true)
         .http2_keep_alive_interval(KEEPALIVE_INTERVAL)
@@ -69,8 +90,18 @@ pub fn channel(address: &str, identity: &Identity, target: Target) -> anyhow::Re
         .keep_alive_while_idle(true)
         .initial_stream_window_size(STREAM_WINDOW_BYTES)
         .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_frame_size(FRAME_BYTES);
-    Ok(endpoint.connect_lazy())
+        .max_frame_size(FRAME_BYTES)
+}
+
+/// A server with the time-outs and windows of all servers.
+pub fn limited_server() -> Server {
+    Server::builder()
+        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
+        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
+        .max_concurrent_streams(STREAMS_MAX)
+        .initial_stream_window_size(STREAM_WINDOW_BYTES)
+        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
+        .max_frame_size(FRAME_BYTES)
 }
 
 /// Serves `routes` until `stop`, then gives what is in flight a few seconds.
@@ -85,14 +116,8 @@ pub async fn serve(
 ) -> anyhow::Result<()> {
     let (own, authority) = identity.tls();
     let tls = ServerTlsConfig::new().identity(own).client_ca_root(authority).timeout(HANDSHAKE_TIMEOUT);
-    let server = Server::builder()
+    let server = limited_server()
         .tls_config(tls)?
-        .http2_keepalive_interval(Some(KEEPALIVE_INTERVAL))
-        .http2_keepalive_timeout(Some(KEEPALIVE_TIMEOUT))
-        .max_concurrent_streams(STREAMS_MAX)
-        .initial_stream_window_size(STREAM_WINDOW_BYTES)
-        .initial_connection_window_size(CONNECTION_WINDOW_BYTES)
-        .max_frame_size(FRAME_BYTES)
         .layer(AuthorizeLayer { cluster_peer: identity.peer() })
         .add_routes(routes);
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));

@@ -11,6 +11,7 @@ pub mod logging;
 pub mod metrics;
 pub mod secret;
 pub mod stop;
+pub mod world;
 
 pub use backoff::Backoff;
 pub use identity::{Authority, Identity, Peer};

@@ -7,8 +7,9 @@ use asterism_proto::{
     index::{HeartbeatRequest, JoinRequest, membership_client::MembershipClient},
 };
 use asterism_service::{
-    Backoff, Identity, Secret,
-    grpc::{Target, channel},
+    Backoff, Secret,
+    grpc::{Dial, Target},
+    world,
 };
 use std::{
     error::Error,
@@ -57,7 +58,7 @@ impl Joined {
 /// One node, as it shows itself to all index-servers.
 pub struct Member {
     store: Store,
-    identity: Identity,
+    dial: Arc<dyn Dial>,
     introduction: Introduction,
     token: Secret,
     metrics: NodeMetrics,
@@ -68,17 +69,17 @@ pub struct Member {
 }
 
 impl Member {
-    /// A node that nobody knows yet.
+    /// A node that nobody knows yet; it reaches index-servers by `dial`.
     pub fn new(
         store: Store,
-        identity: Identity,
+        dial: Arc<dyn Dial>,
         introduction: Introduction,
         token: Secret,
         metrics: NodeMetrics,
         joined: Joined,
     ) -> Self {
-        let (boot, started) = (Uuid::new_v4(), Instant::now());
-        Self { store, identity, introduction, token, metrics, joined, boot, started }
+        let (boot, started) = (world::new_uuid(), Instant::now());
+        Self { store, dial, introduction, token, metrics, joined, boot, started }
     }
 
     /// Stays a member at the index-server `address` until `stop`.
@@ -86,7 +87,7 @@ impl Member {
     /// # Errors
     /// The index-server refuses the node before it ever took it in: a person must set something right.
     pub async fn attend(&self, address: &str, stop: CancellationToken) -> anyhow::Result<()> {
-        let channel = channel(address, &self.identity, Target::Any(Role::IndexServer))?;
+        let channel = self.dial.channel(address, Target::Any(Role::IndexServer))?;
         let client = MembershipClient::new(channel).max_decoding_message_size(ANSWER_BYTES_MAX);
         let mut attendance = Attendance::new(self, address, client);
         loop {

@@ -105,8 +105,8 @@ impl NodeProcess {
         let routes = Routes::new(rpc::bounded(service));
         let pages = http::pages(self.metrics, readiness(self.store.clone(), self.joined.clone()));
         let (token, metrics) = (self.token, self.node_metrics);
-        let member =
-            Member::new(self.store, self.identity.clone(), introduction, token, metrics, self.joined);
+        let dial = Arc::new(self.identity.clone());
+        let member = Member::new(self.store, dial, introduction, token, metrics, self.joined);
         let attending = self.config.index_servers.iter().map(|address| member.attend(address, stop.clone()));
         // Whoever ends first, well or badly, ends the others.
         let (served, attended, ()) = tokio::join!(

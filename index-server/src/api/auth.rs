@@ -2,6 +2,7 @@
 
 use super::{Api, crowd::Place, problem::ApiError};
 use crate::catalog::{CatalogError, Credential, User};
+use asterism_service::world::unix_ms;
 use axum::{
     extract::FromRequestParts,
     http::{HeaderMap, Method, header, request::Parts},
@@ -38,7 +39,7 @@ impl Caller {
                 token
             }
         };
-        let found = api.catalog.find_credential(&token_hash(token), api.now_ms()).await?;
+        let found = api.catalog.find_credential(&token_hash(token), unix_ms()).await?;
         let (user, credential) = found.ok_or(ApiError::Unauthenticated)?;
         let place = api.crowd.enter(&user.name).ok_or(ApiError::Busy)?;
         Ok(Self { user, credential, _place: Arc::new(place) })
@@ -50,7 +51,7 @@ impl Caller {
     pub(super) async fn is_still_in(&self, api: &Api) -> bool {
         match api.catalog.credentials(&self.user.name).await {
             Ok(all) => {
-                let now = api.now_ms();
+                let now = unix_ms();
                 let good = |known: &Credential| {
                     known.id == self.credential.id && known.expires_ms.is_none_or(|end| end > now)
                 };

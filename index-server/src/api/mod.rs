@@ -27,7 +27,7 @@ mod upload;
 mod users;
 
 pub(crate) use crowd::Crowd;
-pub(crate) use passwords::Passwords;
+pub use passwords::Passwords;
 
 use crate::{
     catalog::Catalog,
@@ -45,10 +45,7 @@ use axum::{
     middleware::{from_fn, from_fn_with_state},
     routing::{get, post, put},
 };
-use std::{
-    sync::Arc,
-    time::{Duration, SystemTime, UNIX_EPOCH},
-};
+use std::{sync::Arc, time::Duration};
 use tonic::transport::Channel;
 
 /// Bodies of everything but uploads.
@@ -76,14 +73,6 @@ pub(crate) struct Api {
     pub(crate) trash_kept: Duration,
     pub(crate) upload_bytes_max: u64,
     pub(crate) https: bool,
-}
-
-impl Api {
-    /// Unix milliseconds.
-    fn now_ms(&self) -> i64 {
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-    }
 }
 
 /// All routes of the API and the page; `pages` are those that every server has.

@@ -14,7 +14,7 @@ const AT_ONCE: usize = 2;
 
 /// Hashes and checks passwords; clones share the limits.
 #[derive(Clone)]
-pub(crate) struct Passwords {
+pub struct Passwords {
     places: Arc<Semaphore>,
     /// Of a password that nobody has; checked when there is no such user.
     nobody: Arc<str>,
@@ -22,9 +22,11 @@ pub(crate) struct Passwords {
 }
 
 impl Passwords {
+    /// No limit is reached yet.
+    ///
     /// # Errors
     /// The cryptographic library fails.
-    pub(crate) fn new() -> anyhow::Result<Self> {
+    pub fn new() -> anyhow::Result<Self> {
         let nobody = hash(&super::auth::new_token()?)?;
         Ok(Self { places: Arc::new(Semaphore::new(AT_ONCE)), nobody: nobody.into(), limiter: Arc::default() })
     }

@@ -8,6 +8,7 @@ use super::{
     types::{Session, rfc3339},
 };
 use crate::catalog::{CatalogError, CredentialKind, User, UserName};
+use asterism_service::world::unix_ms;
 use axum::{
     Json,
     extract::{ConnectInfo, State},
@@ -82,7 +83,7 @@ pub(super) async fn log_in(
     };
     limiter.succeeded(address.ip(), &user);
     let user = known;
-    let expires_ms = api.now_ms() + SESSION.as_millis() as i64;
+    let expires_ms = unix_ms() + SESSION.as_millis() as i64;
     let token = begin_session(&api, &user, expires_ms).await?;
     tracing::info!(user = %user.name, %address, "logged in");
     let cookie = set_cookie(&token, SESSION, api.https);

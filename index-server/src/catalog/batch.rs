@@ -6,8 +6,8 @@
 //! holder went away, his time ran out, the database gave the transaction up) takes the transaction with it: nothing of it was
 //! committed, and the others do theirs again.
 
-use super::{Dialect, Trouble, Tx, error::SqlFault};
-use asterism_service::failpoint;
+use super::{Dialect, Trouble, Tx, database::give_back, error::SqlFault};
+use asterism_service::{failpoint, world};
 use sqlx::{Any, AnyPool, Error as Sql, pool::PoolConnection, raw_sql};
 use std::{
     sync::{
@@ -137,7 +137,7 @@ impl Clerk {
     /// One transaction with all that fits; false when nobody can come any more.
     async fn transaction(&mut self) -> bool {
         let Some(first) = self.waiting.next().await else { return false };
-        let mut connection = match begin(&self.pool).await {
+        let mut connection = match self.begin().await {
             Ok(connection) => connection,
             Err(error) => {
                 // Who has gone needs no answer.
@@ -159,7 +159,7 @@ impl Clerk {
                 }
                 Visit::Declined(back) => connection = back,
                 Visit::RolledBack(back) => {
-                    drop(back);
+                    world::at_once(give_back(back)).await;
                     return true;
                 }
                 Visit::Gone(ended) => {
@@ -177,13 +177,23 @@ impl Clerk {
             }
         }
         failpoint::hit("catalog.before_commit");
-        let ended = commit(connection).await;
+        let ended = world::at_once(commit(connection)).await;
         if matches!(ended, Ended::Committed) {
             failpoint::hit("catalog.after_commit");
             self.commits.fetch_add(1, Ordering::Relaxed);
         }
         members.into_iter().for_each(|member| tell(member, ended.clone()));
         true
+    }
+}
+
+impl Clerk {
+    async fn begin(&self) -> Result<PoolConnection<Any>, Sql> {
+        // One that was lost is being closed, by the pool's tasks and threads: time must stand still until it is.
+        while world::is_simulated() && self.pool.size() as usize > self.pool.num_idle() {
+            tokio::task::yield_now().await;
+        }
+        world::at_once(begin(&self.pool)).await
     }
 }
 
@@ -269,7 +279,10 @@ async fn begin(pool: &AnyPool) -> Result<PoolConnection<Any>, Sql> {
 
 async fn commit(mut connection: PoolConnection<Any>) -> Ended {
     let ended = match timeout(COMMIT_DEADLINE, raw_sql("COMMIT").execute(&mut *connection)).await {
-        Ok(Ok(_)) => return Ended::Committed,
+        Ok(Ok(_)) => {
+            give_back(connection).await;
+            return Ended::Committed;
+        }
         Ok(Err(error)) if SqlFault::of(&error) == SqlFault::Contended => Ended::Lost,
         Ok(Err(error)) => Ended::Unknown(Arc::new(error)),
         Err(_) => Ended::Late,

@@ -2,16 +2,19 @@
 
 use super::{
     CatalogError, Dialect, Result, Tx,
-    batch::{Back, COMMIT_DEADLINE, Ended, Line, Urgency},
+    batch::{Back, COMMIT_DEADLINE, Ended, Line, Seat, Urgency},
     error::SqlFault,
     error::Trouble,
     leases::Fence,
     migrations, mysql, sqlite,
 };
-use asterism_service::{Backoff, failpoint};
-use sqlx::AnyPool;
+use asterism_service::{Backoff, failpoint, world};
+use sqlx::{Any, AnyPool, pool::PoolConnection};
 use std::{fs::File, future::Future, sync::Arc, time::Duration};
-use tokio::time::{Instant, timeout_at};
+use tokio::{
+    sync::oneshot,
+    time::{Instant, timeout_at},
+};
 
 /// Every call ends within this time, waiting for a connection and for locks included.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(20);
@@ -123,10 +126,12 @@ impl Database {
             let tx = Tx::begin(connection, self.dialect(), self.dialect().begin_read()).await?;
             let (tx, outcome) = operation(tx).await;
             // What was read is read, even if the connection broke just after.
-            tx.rollback().await.ok();
+            if let Ok(connection) = tx.rollback().await {
+                give_back(connection).await;
+            }
             outcome
         };
-        within(Instant::now() + CALL_DEADLINE, attempt).await
+        within(Instant::now() + CALL_DEADLINE, world::at_once(attempt)).await
     }
 
     /// Runs `operation`, which asks the database once: a statement is a snapshot by itself.
@@ -145,11 +150,15 @@ impl Database {
                 // What the connection is good for now, nobody knows.
                 Err(CatalogError::Unavailable(_) | CatalogError::Internal(_)) => drop(tx),
                 // The answer was read to its end, so the connection can serve the next one.
-                _ => drop(tx.let_go()),
+                _ => {
+                    if let Some(connection) = tx.let_go() {
+                        give_back(connection).await;
+                    }
+                }
             }
             outcome
         };
-        within(Instant::now() + CALL_DEADLINE, attempt).await
+        within(Instant::now() + CALL_DEADLINE, world::at_once(attempt)).await
     }
 
     /// Runs `operation` in a transaction and commits it if it succeeds; it hands the transaction back with its result. It is run
@@ -218,26 +227,7 @@ impl Database {
         let attempt = async {
             let seat = tokio::time::timeout(ACQUIRE_DEADLINE, line.seat(urgency));
             let seat = seat.await.map_err(|_| sqlx::Error::PoolTimedOut)??;
-            let tx = match seat.before {
-                0 => seat.tx,
-                1 => seat.tx.after("SAVEPOINT own").await?,
-                _ => seat.tx.after("RELEASE own; SAVEPOINT own").await?,
-            };
-            let (tx, outcome) = self.fenced_operation(tx, operation).await;
-            if outcome.is_ok() {
-                failpoint::hit("catalog.before_commit");
-            }
-            // A connection that is dropped on the way takes the whole transaction with it.
-            let back = match (&outcome, seat.before) {
-                (Ok(_), _) => tx.let_go().map(Back::Open),
-                (Err(_), 0) => tx.ended_by("ROLLBACK").await.ok().map(Back::RolledBack),
-                (Err(_), _) => tx.ended_by("ROLLBACK TO own").await.ok().map(Back::Open),
-            };
-            let stayed = matches!(back, Some(Back::Open(_)));
-            if let Some(back) = back {
-                seat.back.send(back).ok();
-            }
-            Ok((outcome, stayed.then_some(seat.ended)))
+            world::at_once(self.write_at(seat, operation)).await
         };
         let (outcome, ended) = within(deadline, attempt).await?;
         let lost = || CatalogError::Unavailable(Trouble::Lost);
@@ -245,12 +235,7 @@ impl Database {
         // The others in the transaction may take as long as a call may, then comes the commit.
         let ended = tokio::time::timeout(CALL_DEADLINE + COMMIT_DEADLINE, ended).await;
         let doubt = match ended {
-            Ok(Ok(Ended::Committed)) => {
-                if outcome.is_ok() {
-                    failpoint::hit("catalog.after_commit");
-                }
-                return outcome;
-            }
+            Ok(Ok(Ended::Committed)) => return outcome,
             // Also who was refused must look again: what stood against it may have been lost as well.
             Ok(Ok(Ended::Lost)) => return Err(lost()),
             Ok(Ok(ended)) => ended.doubt(),
@@ -263,6 +248,35 @@ impl Database {
         } else {
             CatalogError::Unavailable(doubt)
         })
+    }
+
+    /// Does what is to be written, and gives the connection back; with the outcome comes what tells of the commit, if there is one.
+    async fn write_at<T, F, Fut>(
+        &self,
+        seat: Seat,
+        operation: &mut F,
+    ) -> Result<(Result<T>, Option<oneshot::Receiver<Ended>>)>
+    where
+        F: FnMut(Tx) -> Fut,
+        Fut: Future<Output = (Tx, Result<T>)>,
+    {
+        let tx = match seat.before {
+            0 => seat.tx,
+            1 => seat.tx.after("SAVEPOINT own").await?,
+            _ => seat.tx.after("RELEASE own; SAVEPOINT own").await?,
+        };
+        let (tx, outcome) = self.fenced_operation(tx, operation).await;
+        // A connection that is dropped on the way takes the whole transaction with it.
+        let back = match (&outcome, seat.before) {
+            (Ok(_), _) => tx.let_go().map(Back::Open),
+            (Err(_), 0) => tx.ended_by("ROLLBACK").await.ok().map(Back::RolledBack),
+            (Err(_), _) => tx.ended_by("ROLLBACK TO own").await.ok().map(Back::Open),
+        };
+        let stayed = matches!(back, Some(Back::Open(_)));
+        if let Some(back) = back {
+            seat.back.send(back).ok();
+        }
+        Ok((outcome, stayed.then_some(seat.ended)))
     }
 
     async fn fenced_operation<T, F, Fut>(&self, mut tx: Tx, operation: &mut F) -> (Tx, Result<T>)
@@ -288,7 +302,12 @@ impl Database {
     /// # Errors
     /// [`CatalogError::Unavailable`].
     pub async fn ping(&self) -> Result<()> {
-        let ask = async { Ok(sqlx::query("SELECT 1").fetch_one(&self.inner.reads).await.map(drop)?) };
+        let ask = world::at_once(async {
+            let mut connection = self.inner.reads.acquire().await?;
+            sqlx::query("SELECT 1").fetch_one(&mut *connection).await?;
+            give_back(connection).await;
+            Ok(())
+        });
         let late = CatalogError::Unavailable(Trouble::Deadline(PING_DEADLINE));
         tokio::time::timeout(PING_DEADLINE, ask).await.unwrap_or(Err(late))
     }
@@ -304,6 +323,13 @@ impl Database {
 pub(super) struct Pools {
     pub(super) reads: AnyPool,
     pub(super) writes: AnyPool,
+}
+
+/// Puts a connection back into its pool: by a task of the pool's own, for which nobody waits; in a simulated world at once.
+pub(super) async fn give_back(mut connection: PoolConnection<Any>) {
+    if world::is_simulated() {
+        connection.return_to_pool().await;
+    }
 }
 
 async fn within<T>(deadline: Instant, call: impl Future<Output = Result<T>>) -> Result<T> {

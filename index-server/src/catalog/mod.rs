@@ -82,7 +82,7 @@ pub use trash::{Restore, Trashed};
 pub use tree::{Content, Entry};
 pub use users::{Role, User};
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use asterism_service::world::unix_ms as now_ms;
 
 /// No list is given in larger pieces, whatever is asked for.
 pub const PAGE_MAX: u32 = 1000;
@@ -150,12 +150,6 @@ impl Catalog {
     {
         self.database.write(operation).await
     }
-}
-
-/// For people to read: no decision rests on it.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 fn page_limit(limit: u32) -> u32 {

@@ -40,8 +40,8 @@ impl Tx {
         self.ended_by("COMMIT").await.map(drop)
     }
 
-    pub(super) async fn rollback(self) -> sqlx::Result<()> {
-        self.ended_by("ROLLBACK").await.map(drop)
+    pub(super) async fn rollback(self) -> sqlx::Result<PoolConnection<Any>> {
+        self.ended_by("ROLLBACK").await
     }
 
     /// Its connection, after a last statement.

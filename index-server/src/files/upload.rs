@@ -11,7 +11,7 @@ use crate::{
 use asterism_cluster::{Extent, ExtentWriter, StripeBuffer, WriteError, Written, placement};
 use asterism_erasure::{CELL_BYTES_MAX, EXTENT_BYTES_MAX, Policy};
 use asterism_proto::ExtentId;
-use asterism_service::failpoint;
+use asterism_service::{failpoint, world};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
 use std::{
@@ -369,7 +369,7 @@ impl<'a> Upload<'a> {
         let copies = Policy::new(1, policy.parity()).filter(|_| small).unwrap_or(policy);
         let most = if small { first_bytes as u64 } else { EXTENT_BYTES_MAX };
         let shard_bytes = most.div_ceil(copies.data() as u64);
-        let id = ExtentId::random();
+        let id = ExtentId::from_bytes(*world::new_uuid().as_bytes());
         let mut draws = id
             .as_bytes()
             .chunks_exact(2)

@@ -28,7 +28,7 @@ async fn start() -> Bed {
         cluster: cluster.extents.cluster,
         catalog: cluster.catalog.clone(),
         members: cluster.members.clone(),
-        shards: Arc::new(GrpcShards::new(identity)),
+        shards: Arc::new(GrpcShards::new(Arc::new(identity))),
         nodes: Arc::clone(&cluster.extents.shards),
         graph: Arc::new(SqlGraph::new(cluster.catalog.database().clone())),
         join_token: Secret::new(TOKEN),

@@ -9,8 +9,9 @@ use crate::{
 use std::{
     collections::BTreeSet,
     sync::{Arc, Mutex, PoisonError},
-    time::{Duration, Instant},
+    time::Duration,
 };
+use tokio::time::Instant;
 
 const BATCH: u32 = 256;
 /// The graph is compared with the catalog at the start and this often.

@@ -19,7 +19,7 @@ use crate::{
     margin, plan,
     stop_proof::exceptions,
 };
-use asterism_service::{Backoff, failpoint};
+use asterism_service::{Backoff, failpoint, world};
 use asterism_tagger::Pool;
 use std::{
     collections::BTreeMap,
@@ -31,7 +31,6 @@ use tokio::{
     time::{MissedTickBehavior, interval, sleep, timeout},
 };
 use tokio_util::{sync::CancellationToken, task::TaskTracker};
-use uuid::Uuid;
 
 /// The lease under which background work is done; its epoch fences all writes to nodes.
 pub(crate) const LEASE: &str = "background";
@@ -83,7 +82,7 @@ impl Workers {
     pub async fn run(self, stop: CancellationToken) {
         let tracker = TaskTracker::new();
         tracker.spawn(measure(self.extents.clone(), self.events.clone(), self.states.clone(), stop.clone()));
-        let holder = Uuid::new_v4().simple().to_string();
+        let holder = world::new_uuid().simple().to_string();
         let mut backoff = Backoff::new(Duration::from_millis(200), LEASE_TIME);
         while !stop.is_cancelled() {
             let held = tokio::select! {

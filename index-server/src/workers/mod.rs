@@ -17,16 +17,11 @@ pub use leader::{Workers, count_queues};
 pub use moves::Moving;
 pub use state::{Report, WorkerState};
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use asterism_service::world::unix_ms as now_ms;
+use std::time::Duration;
 
 /// A worker that is not woken looks for work this often.
 const LOOK_EVERY: Duration = Duration::from_secs(2);
-
-/// Unix milliseconds, for rows that wait; no order rests on it.
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
 
 /// When a row that failed `attempts` times is tried again: from two seconds up to ten minutes later.
 fn retry_at(attempts: u32) -> i64 {

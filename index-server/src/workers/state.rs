@@ -1,10 +1,8 @@
 //! What a worker shows of itself.
 
 use serde::Serialize;
-use std::{
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
-    time::Instant,
-};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::time::Instant;
 use utoipa::ToSchema;
 
 /// Weight of the newest measurement in a rate.

@@ -6,7 +6,8 @@ use asterism_cluster::{Extent, Relocation, ShardKey, Transfer, Verified, relocat
 use asterism_proto::NodeId;
 use asterism_service::failpoint;
 use futures::{StreamExt, stream};
-use std::{collections::BTreeMap, ops::AddAssign, time::Instant};
+use std::{collections::BTreeMap, ops::AddAssign};
+use tokio::time::Instant;
 
 /// Shards under way at once; each holds a few cells in memory.
 const AT_ONCE: usize = 8;
