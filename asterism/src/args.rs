@@ -198,6 +198,18 @@ pub(crate) enum Client {
     },
     /// How the cluster is
     Status,
+    /// What the monitor wants people to know
+    Messages {
+        /// Those that were not read, also if they have ended
+        #[arg(long, conflicts_with = "all")]
+        unread: bool,
+        /// Everything that is kept: what has ended, what another message says too, and what is silenced
+        #[arg(long)]
+        all: bool,
+        /// Mark these as read
+        #[arg(long, value_name = "ID", num_args = 1.., conflicts_with_all = ["unread", "all"])]
+        read: Vec<i64>,
+    },
     /// Storage nodes
     #[command(subcommand)]
     Node(Node),

@@ -3,7 +3,7 @@
 use crate::{
     error::Error,
     http::{Client, decode, with_query},
-    types::{Act, Node, Page, Status},
+    types::{Act, Message, Node, Page, Status},
 };
 use reqwest::Method;
 
@@ -35,6 +35,32 @@ impl Client {
     /// There is none of that name, or the server is not reached.
     pub async fn node(&self, name: &str) -> Result<Node, Error> {
         self.get(&["api", "v1", "nodes", name], &[]).await
+    }
+
+    /// What people are told, the newest first: what still fires, or everything (`all`), or what was not read (`unread`).
+    ///
+    /// # Errors
+    /// The server or the monitor is not reached.
+    pub async fn messages(&self, unread: bool, all: bool) -> Result<Vec<Message>, Error> {
+        let flag = |name, set: bool| set.then_some((name, "true"));
+        let which = [flag("unread", unread), flag("open", !unread && !all), flag("all", all)];
+        let which: Vec<(&str, &str)> = which.into_iter().flatten().collect();
+        Ok(self.get::<Page<Message>, _>(&["api", "v1", "messages"], &which).await?.items)
+    }
+
+    /// Marks a message as read or unread by the caller, or as taken on by the caller or not.
+    ///
+    /// # Errors
+    /// There is no such message, the role is too low, or the server is not reached.
+    pub async fn mark_message(
+        &self,
+        id: i64,
+        read: Option<bool>,
+        acknowledged: Option<bool>,
+    ) -> Result<(), Error> {
+        let request = self.request(Method::PATCH, &["api", "v1", "messages", &id.to_string()]);
+        let body = serde_json::json!({ "read": read, "acknowledged": acknowledged });
+        self.send(request.json(&body)).await.map(drop)
     }
 
     /// Stops, wakes, drains or retires a node (`verb`), or says what that would do.

@@ -170,6 +170,47 @@ pub struct Node {
     pub more: BTreeMap<String, serde_json::Value>,
 }
 
+/// What people are told.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Message {
+    /// Its number.
+    pub id: i64,
+    /// `monitor`, `alertmanager` or `grafana`.
+    pub source: String,
+    /// Of the alert.
+    pub name: String,
+    /// `critical`, `warning`, `info`, or what another system says.
+    pub severity: String,
+    /// With the name, which alert it is.
+    pub labels: BTreeMap<String, String>,
+    /// What made it fire.
+    pub value: Option<f64>,
+    /// `firing` or `resolved`.
+    pub state: String,
+    /// What is the case.
+    pub summary: String,
+    /// What to do.
+    pub advice: String,
+    /// RFC 3339.
+    pub started_at: String,
+    /// RFC 3339; none while it fires.
+    pub ended_at: Option<String>,
+    /// That it touches, if that is known.
+    pub files: Option<u64>,
+    /// Of those files, at most 10.
+    pub owners: Vec<String>,
+    /// Of those files, at most 10.
+    pub tags: Vec<String>,
+    /// By the caller.
+    #[serde(default)]
+    pub read: bool,
+    /// Who took it on.
+    pub acknowledged_by: Option<String>,
+    /// Everything else the server says.
+    #[serde(flatten)]
+    pub more: BTreeMap<String, serde_json::Value>,
+}
+
 /// What came of an act on a node.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Act {

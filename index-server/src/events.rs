@@ -48,6 +48,19 @@ pub enum Event {
         /// Extents that lack shards.
         short_extents: u64,
     },
+    /// A message to people began, ended or changed.
+    MessageChanged {
+        /// Its number.
+        message: i64,
+        /// Of the alert.
+        name: String,
+        /// How bad it is.
+        severity: String,
+        /// Whether it still fires.
+        firing: bool,
+        /// What is the case.
+        summary: String,
+    },
     /// Some events are gone: load everything anew.
     Resync,
 }

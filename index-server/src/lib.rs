@@ -19,6 +19,6 @@ pub mod stop_proof;
 mod test_bed;
 pub mod workers;
 
-pub use api::Passwords;
+pub use api::{News, Passwords};
 pub use config::Config;
 pub use server::{Bootstrap, Core, IndexServer, Surroundings, bootstrap, run};

@@ -1,7 +1,7 @@
 //! The process: bound, then served.
 
 use crate::{
-    api::{self, Api, Crowd, Passwords, auth},
+    api::{self, Api, Crowd, News, Passwords, auth},
     catalog::{Catalog, CredentialKind, Role, UserName},
     config::Config,
     events::Events,
@@ -111,6 +111,8 @@ pub struct Core {
     pub membership: MembershipService,
     /// Does the work in the background.
     pub workers: Workers,
+    /// Hears of messages and tells the pages.
+    pub news: News,
 }
 
 impl Core {
@@ -185,7 +187,8 @@ impl Core {
         let metrics = Metrics::default();
         api.metrics.register(&metrics, api.members.clone(), api.workers.clone());
         let pages = http::pages(metrics, readiness(&api));
-        Ok(Self { router: api::router(api, pages), membership, workers })
+        let news = News::of(&api);
+        Ok(Self { router: api::router(api, pages), membership, workers, news })
     }
 }
 
@@ -237,10 +240,11 @@ impl IndexServer {
     /// # Errors
     /// A listener fails.
     pub async fn serve(self, stop: CancellationToken) -> anyhow::Result<()> {
-        let Core { router, membership, workers } = self.core;
+        let Core { router, membership, workers, news } = self.core;
         let database = membership.catalog.database().clone();
         let membership = MembershipServer::new(membership).max_decoding_message_size(MESSAGE_BYTES_MAX);
         let workers = tokio::spawn(workers.run(stop.clone()));
+        let news = tokio::spawn(news.follow(stop.clone()));
         let serving = http::serve(self.http, router, CONNECTIONS_MAX, stop.clone());
         let ((), served) = tokio::join!(
             serving,
@@ -248,6 +252,7 @@ impl IndexServer {
         );
         stop.cancel();
         workers.await?;
+        news.await?;
         database.close().await;
         served
     }

@@ -4,7 +4,9 @@ mod seconds;
 
 use crate::{
     power::PowerConfig,
+    remote_write::RemoteWriteConfig,
     state::Limits,
+    tell::{WebhookConfig, heartbeat::HeartbeatConfig},
     text::{host_and_port, is_label},
 };
 use anyhow::{Context, ensure};
@@ -16,6 +18,9 @@ use std::{
     path::{Path, PathBuf},
     time::Duration,
 };
+
+/// Each is a worker with connections of its own.
+const WEBHOOKS_MAX: usize = 16;
 
 /// All settings of a monitor.
 #[derive(Clone, Debug, Deserialize)]
@@ -42,6 +47,15 @@ pub struct Config {
     /// Where figures are pushed, such as `http://127.0.0.1:9091`; nothing is pushed without it.
     #[serde(default)]
     pub pushgateway: Option<String>,
+    /// A receiver of remote write that figures are written to; none without it.
+    #[serde(default)]
+    pub remote_write: Option<RemoteWriteConfig>,
+    /// Where messages are sent on to; nowhere without it.
+    #[serde(default)]
+    pub webhooks: Vec<WebhookConfig>,
+    /// A dead man's switch that is called while the rules are evaluated; none without it.
+    #[serde(default)]
+    pub heartbeat: Option<HeartbeatConfig>,
     /// The cluster's name in metrics: 1 to 63 of `a-z A-Z 0-9 . _ -`.
     #[serde(default = "default_cluster")]
     pub cluster: String,
@@ -110,6 +124,9 @@ impl Config {
             identity_dir,
             index_servers,
             pushgateway: None,
+            remote_write: None,
+            webhooks: Vec::new(),
+            heartbeat: None,
             cluster: default_cluster(),
             push_interval_seconds: default_push_interval(),
             probe_interval_seconds: default_probe_interval(),
@@ -155,6 +172,15 @@ impl Config {
                 url.username().is_empty() && url.password().is_none(),
                 "pushgateway: no secrets in the URL"
             );
+        }
+        if let Some(remote_write) = &self.remote_write {
+            remote_write.check()?;
+        }
+        ensure!(self.webhooks.len() <= WEBHOOKS_MAX, "webhooks: at most {WEBHOOKS_MAX}");
+        for (at, webhook) in self.webhooks.iter().enumerate() {
+            webhook.check()?;
+            let twin = self.webhooks[..at].iter().any(|other| other.name == webhook.name);
+            ensure!(!twin, "webhooks: {} is there twice", webhook.name);
         }
         ensure!(
             self.probe_interval_seconds.get() * 2 <= self.suspect_after_seconds.get()
@@ -239,6 +265,14 @@ mod tests {
         check_refused("cluster = 'a/b'", "cluster");
         check_refused("pushgateway = 'file:///etc'", "pushgateway");
         check_refused("pushgateway = 'http://a:b@h'", "secrets");
+        check_refused("[remote_write]\nurl = 'file:///etc'", "remote_write.url");
+        check_refused("[[webhooks]]\nname = 'a b'\nurl = 'http://h'", "a name is");
+        check_refused("[[webhooks]]\nname = 'a'", "url_file");
+        check_refused("[[webhooks]]\nname = 'a'\nurl = 'http://127.0.0.1/'", "allow_private");
+        check_refused(
+            "[[webhooks]]\nname = 'a'\nurl = 'http://h'\n[[webhooks]]\nname = 'a'\nurl = 'http://h'",
+            "twice",
+        );
         check_refused("push_interval_seconds = 0", "push_interval_seconds");
         check_refused("push_interval_seconds = nan", "push_interval_seconds");
         check_refused("suspect_after_seconds = 9", "offline_after_seconds");

@@ -21,6 +21,7 @@ const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "transitions", include_str!("../migrations/0001_transitions.sql")),
     (2, "messages", include_str!("../migrations/0002_messages.sql")),
+    (3, "deliveries", include_str!("../migrations/0003_deliveries.sql")),
 ];
 
 /// Keeps a second monitor off the data directory for as long as it lives.

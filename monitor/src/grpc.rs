@@ -1,8 +1,11 @@
-//! The `Monitor` service: nodes, timeline and acts, for the index-server and for operators.
+//! The `Monitor` service: nodes, timeline, messages and acts, for the index-server and for operators.
+
+mod messages;
 
 use crate::{
     act::{ActError, Acts, Order, Verb},
     board::{Board, NodeView},
+    messages::Messages,
     text::one_line,
     timeline::{PAGE_MAX, Timeline, Transition},
 };
@@ -10,7 +13,9 @@ use asterism_proto::{
     NodeId,
     monitor::{self as wire, monitor_server},
 };
+use futures::{StreamExt, TryStreamExt, stream::BoxStream};
 use std::sync::Arc;
+use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 const ACTOR_CHARS_MAX: usize = 128;
@@ -22,8 +27,12 @@ pub struct MonitorService {
     pub board: Arc<Board>,
     /// The transition log.
     pub timeline: Timeline,
+    /// What people are told.
+    pub messages: Messages,
     /// What can be done.
     pub acts: Arc<Acts>,
+    /// Ends what streams.
+    pub stop: CancellationToken,
 }
 
 #[tonic::async_trait]
@@ -49,6 +58,84 @@ impl monitor_server::Monitor for MonitorService {
             Status::internal("the transition log cannot be read")
         })?;
         Ok(Response::new(wire::TimelineResponse { transitions: rows.into_iter().map(transition).collect() }))
+    }
+
+    async fn messages(
+        &self,
+        request: Request<wire::MessagesRequest>,
+    ) -> Result<Response<wire::MessagesResponse>, Status> {
+        let filter = messages::filter(request.get_ref());
+        let found = self.messages.list(&filter).await.map_err(messages::failed)?;
+        let unread = self.messages.unread(&filter.person).await.map_err(messages::failed)?;
+        let messages = found.into_iter().map(messages::message).collect();
+        Ok(Response::new(wire::MessagesResponse { messages, unread: unread as u32 }))
+    }
+
+    async fn mark_message(
+        &self,
+        request: Request<wire::MarkMessageRequest>,
+    ) -> Result<Response<wire::MarkMessageResponse>, Status> {
+        let wire::MarkMessageRequest { id, person, read, acknowledged } = request.into_inner();
+        let person = messages::person(&person);
+        if person.is_empty() {
+            return Err(Status::invalid_argument("somebody must have read it"));
+        }
+        match self.messages.mark(id, &person, read, acknowledged).await.map_err(messages::failed)? {
+            true => Ok(Response::new(wire::MarkMessageResponse {})),
+            false => Err(Status::not_found("no such message")),
+        }
+    }
+
+    type WatchMessagesStream = BoxStream<'static, Result<wire::MessageChange, Status>>;
+
+    async fn watch_messages(
+        &self,
+        request: Request<wire::WatchMessagesRequest>,
+    ) -> Result<Response<Self::WatchMessagesStream>, Status> {
+        let after = match request.into_inner().after {
+            Some(after) => after,
+            None => self.messages.last_change().await.map_err(messages::failed)?,
+        };
+        let changes = self.messages.watch(after).map_ok(messages::change).map_err(messages::failed);
+        Ok(Response::new(changes.take_until(self.stop.clone().cancelled_owned()).boxed()))
+    }
+
+    async fn silences(
+        &self,
+        _: Request<wire::SilencesRequest>,
+    ) -> Result<Response<wire::SilencesResponse>, Status> {
+        let silences = self.messages.silences().await.map_err(messages::failed)?;
+        let silences = silences.into_iter().map(messages::silence).collect();
+        Ok(Response::new(wire::SilencesResponse { silences }))
+    }
+
+    async fn add_silence(
+        &self,
+        request: Request<wire::AddSilenceRequest>,
+    ) -> Result<Response<wire::AddSilenceResponse>, Status> {
+        let silence = messages::new_silence(request.into_inner().silence.unwrap_or_default());
+        let id = self.messages.add_silence(&silence).await.map_err(messages::silence_failed)?;
+        Ok(Response::new(wire::AddSilenceResponse { id }))
+    }
+
+    async fn end_silence(
+        &self,
+        request: Request<wire::EndSilenceRequest>,
+    ) -> Result<Response<wire::EndSilenceResponse>, Status> {
+        match self.messages.end_silence(request.into_inner().id).await.map_err(messages::failed)? {
+            true => Ok(Response::new(wire::EndSilenceResponse {})),
+            false => Err(Status::not_found("no such silence")),
+        }
+    }
+
+    async fn take_alerts(
+        &self,
+        request: Request<wire::TakeAlertsRequest>,
+    ) -> Result<Response<wire::TakeAlertsResponse>, Status> {
+        let payload = request.into_inner().payload;
+        let taken = self.messages.take_webhook(&payload).await.map_err(messages::webhook_failed)?;
+        let (alerts, dropped) = (taken.alerts as u32, taken.dropped as u32);
+        Ok(Response::new(wire::TakeAlertsResponse { alerts, dropped }))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! [`collect`] writes on the [`board`], [`state`] judges what stands there, [`record`] writes changes into the
 //! [`timeline`], [`act`] stops and wakes through [`power`]; [`push`], [`grpc`] and [`http`] tell the rest of the world.
-//! [`figures`] measure all of it, [`rules`] say what is worth a word, [`warn`] makes [`messages`] of it.
+//! [`figures`] measure all of it, [`rules`] say what is worth a word, [`warn`] makes [`messages`] of it, [`tell`] sends them on,
+//! [`remote_write`] writes the figures to where they are kept.
 
 pub mod act;
 pub mod board;
@@ -16,9 +17,11 @@ pub mod messages;
 pub mod power;
 pub mod push;
 pub mod record;
+pub mod remote_write;
 pub mod rules;
 pub mod server;
 pub mod state;
+pub mod tell;
 mod text;
 pub mod timeline;
 pub mod warn;

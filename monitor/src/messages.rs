@@ -5,6 +5,8 @@ mod silence;
 #[cfg(test)]
 mod tests;
 mod text;
+mod watch;
+mod webhook;
 
 use crate::{board::unix_ms, text::one_line};
 pub use list::{Filter, Message};
@@ -13,9 +15,11 @@ use std::{
     collections::{BTreeMap, HashSet},
     sync::Arc,
 };
-use tokio::sync::watch;
+use tokio::sync::watch as channel;
 
 pub use silence::{NewSilence, Silence, SilenceError};
+pub use watch::Change;
+pub use webhook::{PAYLOAD_BYTES_MAX, Taken, WebhookError};
 
 /// Messages kept; beyond it the oldest that have ended go.
 pub const KEPT_MAX: i64 = 10_000;
@@ -95,17 +99,17 @@ type Result<T> = std::result::Result<T, MessagesError>;
 #[derive(Clone)]
 pub struct Messages {
     pool: SqlitePool,
-    changes: Arc<watch::Sender<u64>>,
+    changes: Arc<channel::Sender<u64>>,
 }
 
 impl Messages {
     /// The messages in `pool`.
     pub fn new(pool: SqlitePool) -> Self {
-        Self { pool, changes: Arc::new(watch::Sender::new(0)) }
+        Self { pool, changes: Arc::new(channel::Sender::new(0)) }
     }
 
     /// Tells of every change.
-    pub fn changes(&self) -> watch::Receiver<u64> {
+    pub fn changes(&self) -> channel::Receiver<u64> {
         self.changes.subscribe()
     }
 

@@ -13,12 +13,18 @@ use crate::{
     power::Drivers,
     push::Pusher,
     record::Recorder,
+    remote_write::RemoteWriter,
+    tell::{
+        Deliveries, Webhook, WebhookConfig,
+        heartbeat::{Call, Heartbeat},
+    },
     timeline::Timeline,
     warn::{self, Warner},
 };
 use anyhow::Context;
 use asterism_proto::{Role, monitor::monitor_server::MonitorServer};
 use asterism_service::{Identity, Metrics, grpc, http as service_http};
+use sqlx::SqlitePool;
 use std::{
     fs::File,
     net::SocketAddr,
@@ -63,8 +69,39 @@ struct Parts {
     messages: Messages,
     metrics: Metrics,
     pusher: Option<Pusher>,
+    tellers: Tellers,
     /// Held until everything has ended.
     lock: Option<File>,
+}
+
+/// Those who tell others, as far as they are wanted.
+struct Tellers {
+    writer: Option<RemoteWriter>,
+    webhooks: Vec<Webhook>,
+    heartbeat: Option<Call>,
+}
+
+impl Tellers {
+    fn new(
+        config: &Config,
+        pool: &SqlitePool,
+        messages: &Messages,
+        reader: &Arc<Reader>,
+        metrics: &Metrics,
+    ) -> anyhow::Result<Self> {
+        let writer = config.remote_write.as_ref();
+        let writer =
+            writer.map(|write| RemoteWriter::new(write, &config.cluster, Arc::clone(reader), metrics));
+        let deliveries = Deliveries::register(metrics);
+        let webhook = |webhook: &WebhookConfig| {
+            Webhook::new(webhook, &config.cluster, pool.clone(), messages.clone(), deliveries.clone())
+        };
+        Ok(Self {
+            writer: writer.transpose()?,
+            webhooks: config.webhooks.iter().map(webhook).collect::<Result<_, _>>()?,
+            heartbeat: config.heartbeat.as_ref().map(Call::new).transpose()?,
+        })
+    }
 }
 
 impl Monitor {
@@ -156,12 +193,13 @@ impl Parts {
         let lock = database::lock(&config.data_dir)?;
         let pool = database::open(&config.data_dir).await?;
         let timeline = Timeline::new(pool.clone());
-        let messages = Messages::new(pool);
+        let messages = Messages::new(pool.clone());
         let board = Board::new(config.limits(), timeline.last_states().await?);
         let metrics = Metrics::default();
         let pushes = config.pushgateway.as_ref().map(|_| config.push_interval_seconds.get().as_secs_f64());
         let own = Arc::new(Own::new(pushes, identity.certificate_end()?));
         let reader = Arc::new(Reader::new(Arc::clone(&board), Arc::clone(&own)));
+        let tellers = Tellers::new(config, &pool, &messages, &reader, &metrics)?;
         let figures = Figures::new(Arc::clone(&board), Arc::clone(&reader));
         metrics.register(|registry| registry.register_collector(Box::new(figures)));
         let membership = Arc::new(Membership::new(&config.index_servers, identity)?);
@@ -179,21 +217,38 @@ impl Parts {
             messages,
             metrics,
             pusher: pusher.transpose()?,
+            tellers,
             lock: Some(lock),
         })
     }
 
     /// Starts every worker; gives the service that stands on them.
     fn start(self, identity: &Identity, workers: &Workers) -> MonitorService {
-        let Self { config, board, own, reader, membership, timeline, messages, metrics, pusher, .. } = self;
+        let Self {
+            config, board, own, reader, membership, timeline, messages, metrics, pusher, tellers, ..
+        } = self;
         let stop = &workers.stop;
         let looks = Looks::register(&metrics);
         let (changes, inbox) = mpsc::channel(CHANGES_WAITING_MAX);
         let every = config.probe_interval_seconds.get();
         workers.spawn(Recorder::new(timeline.clone(), inbox, own).run(stop.clone()));
         let warner = Warner::new(Arc::clone(&board), reader, messages.clone(), &metrics);
+        if let Some(heartbeat) = tellers.heartbeat {
+            workers.spawn(Heartbeat::new(heartbeat, warner.evaluations()).run(stop.clone()));
+        }
+        for webhook in tellers.webhooks {
+            workers.spawn(webhook.run(stop.clone()));
+        }
+        if let Some(writer) = tellers.writer {
+            workers.spawn(writer.run(stop.clone()));
+        }
         workers.spawn(warner.run(stop.clone()));
-        workers.spawn(warn::name_files(Arc::clone(&board), Arc::clone(&membership), messages, stop.clone()));
+        workers.spawn(warn::name_files(
+            Arc::clone(&board),
+            Arc::clone(&membership),
+            messages.clone(),
+            stop.clone(),
+        ));
         workers.spawn(Arc::clone(&membership).follow(
             Arc::clone(&board),
             every,
@@ -217,7 +272,7 @@ impl Parts {
             stop: stop.clone(),
         });
         workers.spawn(Arc::clone(&acts).resolve_left_overs());
-        MonitorService { board, timeline, acts }
+        MonitorService { board, timeline, messages, acts, stop: stop.clone() }
     }
 }
 

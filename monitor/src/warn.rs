@@ -17,7 +17,10 @@ use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::{
+    sync::watch,
+    time::{MissedTickBehavior, interval},
+};
 use tokio_util::sync::CancellationToken;
 
 /// How often the rules are evaluated: the grain of an alert's time.
@@ -34,6 +37,7 @@ pub struct Warner {
     counters: Counters,
     /// The messages are not what the engine says yet.
     behind: bool,
+    evaluations: watch::Sender<u64>,
 }
 
 #[derive(Clone, Default)]
@@ -58,7 +62,20 @@ impl Warner {
                 counters.dropped.clone(),
             );
         });
-        Self { board, reader, messages, engine: Engine::default(), counters, behind: true }
+        Self {
+            board,
+            reader,
+            messages,
+            engine: Engine::default(),
+            counters,
+            behind: true,
+            evaluations: watch::Sender::new(0),
+        }
+    }
+
+    /// Counts the evaluations after which the messages said what the rules say.
+    pub fn evaluations(&self) -> watch::Receiver<u64> {
+        self.evaluations.subscribe()
     }
 
     /// Warns until `stop`.
@@ -121,6 +138,9 @@ impl Warner {
                     );
                 }
             }
+        }
+        if !self.behind {
+            self.evaluations.send_modify(|count| *count += 1);
         }
     }
 

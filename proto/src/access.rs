@@ -22,6 +22,13 @@ const TABLE: &[(&str, &[Role])] = &[
     ("/asterism.monitor.v1.Monitor/Act", &[IndexServer, Operator]),
     ("/asterism.monitor.v1.Monitor/Nodes", &[IndexServer, Operator]),
     ("/asterism.monitor.v1.Monitor/Timeline", &[IndexServer, Operator]),
+    ("/asterism.monitor.v1.Monitor/Messages", &[IndexServer, Operator]),
+    ("/asterism.monitor.v1.Monitor/MarkMessage", &[IndexServer, Operator]),
+    ("/asterism.monitor.v1.Monitor/WatchMessages", &[IndexServer, Operator]),
+    ("/asterism.monitor.v1.Monitor/Silences", &[IndexServer, Operator]),
+    ("/asterism.monitor.v1.Monitor/AddSilence", &[IndexServer, Operator]),
+    ("/asterism.monitor.v1.Monitor/EndSilence", &[IndexServer, Operator]),
+    ("/asterism.monitor.v1.Monitor/TakeAlerts", &[IndexServer, Operator]),
 ];
 
 /// The roles that may call `method` (`/package.Service/Method`); `None` if there is no such method.

@@ -10,7 +10,14 @@ import {
   redirect,
 } from '@tanstack/react-router';
 import { hasCode } from './api/client';
-import { clusterQuery, listingQuery, nodesQuery, sessionQuery, trashQuery } from './api/queries';
+import {
+  clusterQuery,
+  listingQuery,
+  messagesQuery,
+  nodesQuery,
+  sessionQuery,
+  trashQuery,
+} from './api/queries';
 import { FilesPage } from './files/FilesPage';
 import { normalize } from './files/path';
 import { LoginPage } from './session/LoginPage';
@@ -80,6 +87,13 @@ const nodes = createRoute({
   component: lazyRouteComponent(() => import('./nodes/NodesPage'), 'NodesPage'),
 });
 
+const messages = createRoute({
+  getParentRoute: () => app,
+  path: '/messages',
+  loader: ({ context }) => void context.client.prefetchQuery(messagesQuery('open')),
+  component: lazyRouteComponent(() => import('./messages/MessagesPage'), 'MessagesPage'),
+});
+
 const trash = createRoute({
   getParentRoute: () => app,
   path: '/trash',
@@ -87,7 +101,7 @@ const trash = createRoute({
   component: lazyRouteComponent(() => import('./trash/TrashPage'), 'TrashPage'),
 });
 
-const routeTree = root.addChildren([login, app.addChildren([index, files, search, nodes, trash])]);
+const routeTree = root.addChildren([login, app.addChildren([index, files, search, nodes, messages, trash])]);
 
 export const makeRouter = (client: QueryClient) =>
   createRouter({ routeTree, context: { client }, parseSearch, stringifySearch, defaultPreload: false });

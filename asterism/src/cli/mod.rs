@@ -3,6 +3,7 @@
 mod cluster;
 mod files;
 mod login;
+mod messages;
 pub(crate) mod output;
 mod tags;
 
@@ -31,6 +32,7 @@ pub(crate) async fn run(command: Command, connection: &Connection) -> anyhow::Re
         Command::Related { tag } => tags::related(&client, &tag, json).await,
         Command::Similar { path } => tags::similar(&client, &path, json).await,
         Command::Status => cluster::status(&client, json).await,
+        Command::Messages { unread, all, read } => messages::run(&client, unread, all, &read, json).await,
         Command::Node(command) => cluster::node(&client, command, json).await,
     }
 }

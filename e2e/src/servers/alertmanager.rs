@@ -20,10 +20,18 @@ impl Alertmanager {
     /// # Errors
     /// Alertmanager is not installed, or does not come up.
     pub async fn start(webhook: &str) -> anyhow::Result<Self> {
+        Self::start_with_token(webhook, None).await
+    }
+
+    /// Starts one that posts to `webhook` with a bearer token.
+    ///
+    /// # Errors
+    /// Alertmanager is not installed, or does not come up.
+    pub async fn start_with_token(webhook: &str, token: Option<&str>) -> anyhow::Result<Self> {
         let folder = tempfile::Builder::new().prefix("alertmanager-").tempdir()?;
         let port = port::free()?;
         let config = folder.path().join("alertmanager.yml");
-        fs::write(&config, configuration(webhook))?;
+        fs::write(&config, configuration(webhook, token))?;
         let mut command = bound_command(&program("prometheus-alertmanager")?)?;
         command
             .arg(format!("--config.file={}", config.display()))
@@ -42,11 +50,14 @@ impl Alertmanager {
     }
 }
 
-fn configuration(webhook: &str) -> String {
+fn configuration(webhook: &str, token: Option<&str>) -> String {
+    let http = token.map_or(String::new(), |token| {
+        format!(", http_config: {{authorization: {{credentials: '{token}'}}}}")
+    });
     format!(
         "global: {{resolve_timeout: 5s}}
 route: {{receiver: hook, group_by: [alertname], group_wait: 1s, group_interval: 1s, repeat_interval: 1m}}
-receivers: [{{name: hook, webhook_configs: [{{url: '{webhook}', send_resolved: true}}]}}]
+receivers: [{{name: hook, webhook_configs: [{{url: '{webhook}', send_resolved: true{http}}}]}}]
 "
     )
 }

@@ -62,6 +62,12 @@ pub(super) const TABLE: &[(&str, &str, Access)] = &[
     ("PUT", "/api/v1/nodes/{name}/weight", OPERATOR),
     ("GET", "/api/v1/cluster", READER),
     ("GET", "/api/v1/timeline", READER),
+    ("GET", "/api/v1/messages", READER),
+    ("PATCH", "/api/v1/messages/{id}", READER), // To have read; to take it on is for operators.
+    ("GET", "/api/v1/silences", READER),
+    ("POST", "/api/v1/silences", OPERATOR),
+    ("DELETE", "/api/v1/silences/{id}", OPERATOR),
+    ("POST", "/api/v1/alerts/webhook", OPERATOR),
     ("GET", "/api/v1/events", READER),
 ];
 

@@ -1,6 +1,8 @@
 //! The API described by itself: OpenAPI from the code, and the same as a page that needs no script.
 
-use super::{cluster, content, events, files, leaving, nodes, search, session, tags, upload, users};
+use super::{
+    cluster, content, events, files, leaving, messages, nodes, search, session, tags, upload, users,
+};
 use axum::{Json, response::Html};
 use std::{fmt::Write, sync::LazyLock};
 use utoipa::{
@@ -23,6 +25,7 @@ use utoipa::{
         search::search, search::graph, tags::list, tags::related,
         nodes::list, nodes::show, nodes::stop, nodes::wake, leaving::drain, leaving::retire, leaving::weigh,
         cluster::show, cluster::timeline, events::socket,
+        messages::list, messages::mark, messages::silences, messages::silence, messages::end_silence, messages::webhook,
     ),
     modifiers(&Security),
 )]
@@ -61,7 +64,13 @@ pub(super) fn operations() -> Vec<(&'static str, String)> {
 }
 
 fn methods(item: &utoipa::openapi::PathItem) -> impl Iterator<Item = (&'static str, &Operation)> {
-    let all = [("GET", &item.get), ("POST", &item.post), ("PUT", &item.put), ("DELETE", &item.delete)];
+    let all = [
+        ("GET", &item.get),
+        ("POST", &item.post),
+        ("PUT", &item.put),
+        ("PATCH", &item.patch),
+        ("DELETE", &item.delete),
+    ];
     all.into_iter().filter_map(|(method, operation)| operation.as_ref().map(|operation| (method, operation)))
 }
 

@@ -11,6 +11,7 @@ mod extract;
 mod files;
 mod leaving;
 mod limiter;
+mod messages;
 mod nodes;
 mod pages;
 mod passwords;
@@ -27,6 +28,7 @@ mod upload;
 mod users;
 
 pub(crate) use crowd::Crowd;
+pub use messages::News;
 pub use passwords::Passwords;
 
 use crate::{
@@ -43,7 +45,7 @@ use axum::{
     Router,
     extract::DefaultBodyLimit,
     middleware::{from_fn, from_fn_with_state},
-    routing::{get, post, put},
+    routing::{get, patch, post, put},
 };
 use std::{sync::Arc, time::Duration};
 use tonic::transport::Channel;
@@ -118,5 +120,10 @@ fn routes() -> Router<Api> {
         .route("/api/v1/nodes/{name}/weight", put(leaving::weigh))
         .route("/api/v1/cluster", get(cluster::show))
         .route("/api/v1/timeline", get(cluster::timeline))
+        .route("/api/v1/messages", get(messages::list))
+        .route("/api/v1/messages/{id}", patch(messages::mark))
+        .route("/api/v1/silences", get(messages::silences).post(messages::silence))
+        .route("/api/v1/silences/{id}", axum::routing::delete(messages::end_silence))
+        .route("/api/v1/alerts/webhook", post(messages::webhook))
         .route("/api/v1/events", get(events::socket))
 }

@@ -96,8 +96,9 @@ pub(super) struct Message {
     summary: String,
     advice: String,
     runbook: String,
-    started: String,
-    ended: Option<String>,
+    state: &'static str,
+    started_at: String,
+    ended_at: Option<String>,
     files: Option<u64>,
     owners: Vec<String>,
     tags: Vec<String>,
@@ -105,10 +106,19 @@ pub(super) struct Message {
     children: u64,
     acknowledged_by: Option<String>,
     silenced: bool,
+    acts: Vec<MessageAct>,
+}
+
+/// An act that may help.
+#[derive(Serialize)]
+struct MessageAct {
+    verb: &'static str,
+    node: String,
 }
 
 impl From<messages::Message> for Message {
     fn from(message: messages::Message) -> Self {
+        let acts = message.help().map(|(help, node)| MessageAct { verb: help.as_str(), node });
         let count = message.files.as_ref().map(|files| files.count);
         let messages::Files { owners, tags, .. } = message.files.unwrap_or_default();
         Self {
@@ -121,8 +131,9 @@ impl From<messages::Message> for Message {
             summary: message.summary,
             advice: message.advice,
             runbook: message.runbook,
-            started: rfc3339(message.started_ms),
-            ended: message.ended_ms.map(rfc3339),
+            state: if message.ended_ms.is_some() { "resolved" } else { "firing" },
+            started_at: rfc3339(message.started_ms),
+            ended_at: message.ended_ms.map(rfc3339),
             files: count,
             owners,
             tags,
@@ -130,6 +141,7 @@ impl From<messages::Message> for Message {
             children: message.children,
             acknowledged_by: message.acknowledged_by,
             silenced: message.silenced,
+            acts: acts.into_iter().collect(),
         }
     }
 }

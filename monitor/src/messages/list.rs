@@ -1,7 +1,10 @@
 //! Reading messages.
 
 use super::{Files, Labels, Messages, Result, Silence, text};
-use crate::board::unix_ms;
+use crate::{
+    board::unix_ms,
+    rules::{Help, Rule},
+};
 use sqlx::{QueryBuilder, Row, Sqlite, sqlite::SqliteRow};
 
 /// Most messages in one answer.
@@ -69,6 +72,15 @@ pub struct Message {
     pub silenced: bool,
     /// Grows with every change of any message.
     pub changed: i64,
+}
+
+impl Message {
+    /// The act that may help while it fires, and the node's name.
+    pub fn help(&self) -> Option<(Help, String)> {
+        let help = Rule::named(&self.name)?.helps?;
+        let node = self.labels.get("node").filter(|_| self.ended_ms.is_none())?;
+        Some((help, node.clone()))
+    }
 }
 
 impl Messages {

@@ -1,5 +1,6 @@
 use super::*;
 use crate::database;
+use futures::StreamExt;
 use tempfile::TempDir;
 
 struct Bed {
@@ -223,4 +224,18 @@ async fn hostile_words_stay_words() {
     bed.fire(std::slice::from_ref(&hostile)).await;
     let message = bed.messages.list(&Filter::default()).await.unwrap().remove(0);
     assert_eq!((message.labels, message.name, message.value), (hostile.labels, hostile.name, None));
+}
+
+#[tokio::test]
+async fn who_watches_sees_what_was_missed_and_what_comes() {
+    let bed = bed().await;
+    bed.fire(&[firing("Down", "n1")]).await;
+    let mut seen = std::pin::pin!(bed.messages.watch(0));
+    let mut next = async || seen.next().await.unwrap().unwrap();
+    let first = next().await;
+    assert_eq!((first.name.as_str(), first.firing), ("Down", true));
+    bed.fire(&[firing("Slow", "n2")]).await;
+    assert_eq!((next().await.firing, next().await.name.as_str()), (false, "Slow"));
+    bed.messages.mark(first.id, "ada", Some(true), None).await.unwrap();
+    assert_eq!(next().await.id, first.id);
 }

@@ -114,6 +114,8 @@ impl Bed {
         let running = self.monitor_with(&self.config("")).await;
         for node in &self.nodes {
             running.wait_for(&node.name, "online").await;
+            // Written down too, so that what an act writes comes after it.
+            running.cause(&node.name, "online").await;
         }
         running
     }

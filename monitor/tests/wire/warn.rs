@@ -44,7 +44,7 @@ async fn a_dead_node_is_a_message_that_names_its_files_and_ends_with_it() {
         (&all["items"][0]["id"], &all["items"][0]["name"]),
         (&message["id"], &"NodeProcessDead".into())
     );
-    assert!(all["items"][0]["ended"].is_string(), "{all}");
+    assert!(all["items"][0]["ended_at"].is_string(), "{all}");
 }
 
 #[tokio::test]

@@ -30,6 +30,16 @@ describe('what an event makes old', () => {
   test('a removed file: the trash too', () => {
     expect(staleAfter({ seq: 1, type: 'file_removed', path: '/a' })).toContainEqual(keys.trash);
   });
+  test('a message: the messages', () => {
+    const told = {
+      message: 7,
+      name: 'NodeDown',
+      severity: 'warning',
+      firing: true,
+      summary: 'n1 is offline',
+    };
+    expect(staleAfter({ seq: 1, type: 'message_changed', ...told })).toEqual([keys.messages]);
+  });
   test('missed events: everything', () => {
     expect(staleAfter({ seq: 1, type: 'resync' })).toEqual([[]]);
   });

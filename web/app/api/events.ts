@@ -9,6 +9,15 @@ export type ServerEvent =
   | { seq: number; type: 'file_removed'; path: string }
   | { seq: number; type: 'node_changed'; node: string; from: NodeState; to: NodeState }
   | { seq: number; type: 'groups_changed'; worst_margin: number | null; short_extents: number }
+  | {
+      seq: number;
+      type: 'message_changed';
+      message: number;
+      name: string;
+      severity: string;
+      firing: boolean;
+      summary: string;
+    }
   | { seq: number; type: 'resync' };
 
 const TYPES: readonly string[] = [
@@ -17,6 +26,7 @@ const TYPES: readonly string[] = [
   'file_removed',
   'node_changed',
   'groups_changed',
+  'message_changed',
   'resync',
 ] satisfies ServerEvent['type'][];
 
@@ -48,6 +58,8 @@ export function staleAfter(event: ServerEvent): readonly (readonly unknown[])[] 
       return [keys.nodes, keys.cluster, keys.timeline];
     case 'groups_changed':
       return [keys.cluster];
+    case 'message_changed':
+      return [keys.messages];
     case 'resync':
       return [[]];
   }

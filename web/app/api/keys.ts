@@ -4,6 +4,7 @@ export const keys = {
   cluster: ['cluster'],
   nodes: ['nodes'],
   timeline: ['timeline'],
+  messages: ['messages'],
   trash: ['trash'],
   tags: ['tags'],
   /** All that a query finds: lists, graphs, a tag's files. */

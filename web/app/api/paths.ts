@@ -53,5 +53,10 @@ export const url = {
     `${BASE}/nodes/${segment(name)}/stop${query(options)}`,
   nodeWake: (name: string) => `${BASE}/nodes/${segment(name)}/wake`,
   timeline: (page: { after?: number; limit?: number } = {}) => `${BASE}/timeline${query(page)}`,
+  messages: (page: { open?: boolean; unread?: boolean; limit?: number } = {}) =>
+    `${BASE}/messages${query(page)}`,
+  message: (id: number) => `${BASE}/messages/${id}`,
+  silences: () => `${BASE}/silences`,
+  nodeDrain: (name: string) => `${BASE}/nodes/${segment(name)}/drain`,
   events: (since: number | null) => `${BASE}/events${query({ since })}`,
 };

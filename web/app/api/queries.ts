@@ -9,6 +9,7 @@ import type {
   Cluster,
   Entry,
   File,
+  Messages,
   Page,
   RelatedTag,
   Session,
@@ -24,6 +25,7 @@ const LISTING_PAGE_ITEMS = 200;
 const SEARCH_PAGE_ITEMS = 100;
 const GRAPH_NODES_MAX = 200;
 const TAG_FILES_MAX = 20;
+const MESSAGES_PAGE_ITEMS = 200;
 const SUGGESTIONS_MAX = 8;
 const POPULAR_MAX = 40;
 
@@ -53,6 +55,18 @@ export const timelineQuery = queryOptions({
     );
   },
 });
+
+/** Which messages a person looks at. */
+export type Shown = 'open' | 'unread' | 'all';
+
+export const messagesQuery = (shown: Shown) =>
+  queryOptions({
+    queryKey: [...keys.messages, shown],
+    queryFn: ({ signal }) => {
+      const which = shown === 'all' ? {} : { [shown]: true };
+      return request<Messages>(url.messages({ ...which, limit: MESSAGES_PAGE_ITEMS }), { signal });
+    },
+  });
 
 export const listingQuery = (path: string) =>
   infiniteQueryOptions({

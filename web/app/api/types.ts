@@ -206,6 +206,42 @@ export interface Transition {
   actor: string;
 }
 
+/** An act that may help against what a message says. */
+export interface MessageAct {
+  verb: 'wake' | 'drain';
+  node: string;
+}
+
+/** What the monitor, or another system through it, wants people to know. */
+export interface Message {
+  id: number;
+  source: 'monitor' | 'alertmanager' | 'grafana';
+  name: string;
+  severity: string;
+  labels: Record<string, string>;
+  value: number | null;
+  state: 'firing' | 'resolved';
+  summary: string;
+  advice: string;
+  runbook: string;
+  started_at: string;
+  ended_at: string | null;
+  /** How many files it touches; unknown while nobody could be asked, and of messages that touch none. */
+  files: number | null;
+  owners: string[];
+  tags: string[];
+  parent: number | null;
+  children: number;
+  read: boolean;
+  acknowledged_by: string | null;
+  silenced: boolean;
+  acts: MessageAct[];
+}
+
+export interface Messages extends Page<Message> {
+  unread: number;
+}
+
 /** The stable codes of `application/problem+json` answers. */
 export type ProblemCode =
   | 'unauthenticated'

@@ -6,6 +6,7 @@ import { clusterOf, nodesOf, stop, wake } from './cluster.ts';
 import { content, files, folders, move, restore, trash } from './files.ts';
 import { find, graphOf, relatedTo, tagCounts } from './find.ts';
 import { bodyOf, type Call, callOf, json, nothing, problem } from './http.ts';
+import { messages, silence } from './messages.ts';
 import { filesOf, type Mock } from './state.ts';
 
 const COOKIE = 'asterism_session';
@@ -14,14 +15,15 @@ export async function answer(mock: Mock, request: IncomingMessage, response: Ser
   const call = callOf(request, response);
   try {
     if (call.raw[0] === 'session') return await session(mock, call);
-    if (!userOf(mock, request)) return problem(call, 401, 'unauthenticated', 'Sign in first.');
-    await route(mock, call);
+    const user = userOf(mock, request);
+    if (!user) return problem(call, 401, 'unauthenticated', 'Sign in first.');
+    await route(mock, call, user);
   } catch (error) {
     problem(call, 500, 'internal', error instanceof Error ? error.message : 'unknown');
   }
 }
 
-function route(mock: Mock, call: Call) {
+function route(mock: Mock, call: Call, user: string) {
   const { raw, query } = call;
   switch (raw[0]) {
     case 'content':
@@ -48,6 +50,10 @@ function route(mock: Mock, call: Call) {
       return nodes(mock, call);
     case 'timeline':
       return timeline(mock, call);
+    case 'messages':
+      return messages(mock, call, user);
+    case 'silences':
+      return silence(mock, call);
     default:
       return problem(call, 404, 'not_found', 'There is no such call.');
   }

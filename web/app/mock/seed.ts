@@ -1,10 +1,13 @@
 /** A cluster worth looking at: some folders, names of all sorts, tags of every kind, six nodes. */
 
 import type { StorageNode } from '../api/types';
+import { die } from './messages.ts';
 import { emptyMock, type Mock, makeFolder, putFile } from './state.ts';
 import { guessTags, mediaTypeOf, tag } from './tagger.ts';
 
 const HOUR_MS = 3_600_000;
+/** Long enough to see the cluster whole. */
+const DEATH_AFTER_MS = 20_000;
 
 export function seededMock(): Mock {
   const mock = emptyMock();
@@ -18,6 +21,7 @@ export function seededMock(): Mock {
     change(2, 'n4', 'online', 'asleep', 'stop: 64 groups counted, worst margin 1', 'admin', 9),
     change(1, 'n2', 'suspect', 'online', 'heartbeat is back', 'monitor', 30),
   ];
+  setTimeout(() => die(mock, 'n5'), DEATH_AFTER_MS).unref();
   return mock;
 }
 

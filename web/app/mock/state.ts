@@ -5,6 +5,7 @@ import type {
   Entry,
   File,
   Folder,
+  Message,
   NodeState,
   StorageNode,
   Tagging,
@@ -28,6 +29,7 @@ export interface Mock {
   trash: Trashed[];
   nodes: Map<string, StorageNode>;
   transitions: Transition[];
+  messages: Message[];
   shortExtents: number;
   sequence: number;
   watchers: Set<(event: ServerEvent) => void>;
@@ -42,6 +44,7 @@ export function emptyMock(): Mock {
     trash: [],
     nodes: new Map(),
     transitions: [],
+    messages: [],
     shortExtents: 0,
     sequence: 0,
     watchers: new Set(),

@@ -1,7 +1,8 @@
-import { IconFolder, IconSearch, IconServer2, IconTrash } from '@tabler/icons-react';
+import { IconBell, IconFolder, IconSearch, IconServer2, IconTrash } from '@tabler/icons-react';
 import { Link, Outlet } from '@tanstack/react-router';
 import { use, useEffect } from 'react';
 import { LiveContext } from '../live/useLive';
+import { UnreadCount } from '../messages/UnreadCount';
 import { SearchBox } from '../search/SearchBox';
 import { UserMenu } from '../session/UserMenu';
 import { text } from '../text';
@@ -17,6 +18,7 @@ const PAGES = [
   { to: '/files', label: text.nav.files, Icon: IconFolder },
   { to: '/search', label: text.nav.search, Icon: IconSearch },
   { to: '/nodes', label: text.nav.nodes, Icon: IconServer2 },
+  { to: '/messages', label: text.nav.messages, Icon: IconBell },
   { to: '/trash', label: text.nav.trash, Icon: IconTrash },
 ] as const;
 
@@ -52,6 +54,7 @@ export function Shell() {
             <Link key={to} to={to} className={classes.link} activeOptions={{ includeSearch: false }}>
               <Icon size={18} stroke={1.7} aria-hidden />
               <span>{label}</span>
+              {to === '/messages' && <UnreadCount />}
             </Link>
           ))}
         </nav>

@@ -1,4 +1,4 @@
-import type { Cluster, File, StorageNode } from '../api/types';
+import type { Cluster, File, Message, StorageNode } from '../api/types';
 
 export function cluster(changes: Partial<Cluster> = {}): Cluster {
   return {
@@ -60,6 +60,33 @@ export function node(name: string, changes: Partial<StorageNode> = {}): StorageN
     heartbeat_age_seconds: 0.2,
     uptime_seconds: 5,
     weight: 1,
+    ...changes,
+  };
+}
+
+export function message(changes: Partial<Message> = {}): Message {
+  return {
+    id: 7,
+    source: 'monitor',
+    name: 'NodeProcessDead',
+    severity: 'warning',
+    labels: { node: 'n1' },
+    value: 1,
+    state: 'firing',
+    summary: 'The storage node n1 has died on a live host',
+    advice: 'Wake it.',
+    runbook: 'docs/runbooks/NodeProcessDead.md',
+    started_at: '2026-01-01T00:00:00Z',
+    ended_at: null,
+    files: 3,
+    owners: ['ada'],
+    tags: ['holiday'],
+    parent: null,
+    children: 0,
+    read: false,
+    acknowledged_by: null,
+    silenced: false,
+    acts: [{ verb: 'wake', node: 'n1' }],
     ...changes,
   };
 }

@@ -35,7 +35,11 @@ fn table() -> BTreeSet<(String, String)> {
 
 /// A path that a template matches.
 fn filled(template: &str) -> String {
-    template.replace("{*path}", "a/b.txt").replace("{name}", "n1").replace("{tag}", "holiday")
+    template
+        .replace("{*path}", "a/b.txt")
+        .replace("{name}", "n1")
+        .replace("{tag}", "holiday")
+        .replace("{id}", "1")
 }
 
 #[test]

@@ -31,6 +31,11 @@ async fn nodes_that_lie_about_their_room_break_nothing() {
         lie.load1 = f64::NAN;
         bed.members.hear(bed.nodes[node], lie);
     }
+    let mark = |user| bed.asks(user, "PATCH", "/api/v1/messages/7");
+    mark("reader").json(&json!({"acknowledged": true})).send().await.refused(403, "forbidden");
+    mark("reader").json(&json!({"read": true})).send().await.refused(503, "unavailable");
+    mark("reader").json(&json!({"red": true})).send().await.refused(400, "invalid_request");
+    bed.asks("admin", "PATCH", "/api/v1/messages/x").json(&json!({})).send().await.refused(404, "not_found");
     let cluster = bed.get("reader", "/api/v1/cluster").await;
     assert_eq!(cluster["nodes"], json!({"online": 6}));
     bed.put("editor", "/a", "x").await;
@@ -43,6 +48,9 @@ async fn without_a_monitor_acts_and_the_log_are_away() {
         ("POST", "/api/v1/nodes/n1/stop"),
         ("POST", "/api/v1/nodes/n1/wake?dry_run=true"),
         ("GET", "/api/v1/timeline"),
+        ("GET", "/api/v1/messages"),
+        ("GET", "/api/v1/silences"),
+        ("DELETE", "/api/v1/silences/1"),
     ] {
         bed.asks("admin", method, target).send().await.refused(503, "unavailable");
     }
