@@ -10,7 +10,7 @@ factor=${1:-5}
 shift || true
 tests=("$@")
 if [ ${#tests[@]} = 0 ]; then
-  for file in e2e/tests/fault_*.rs; do tests+=("$(basename "$file" .rs)"); done
+  for file in e2e/tests/fault_*.rs e2e/tests/bit_rot.rs; do tests+=("$(basename "$file" .rs)"); done
 fi
 report=${CARGO_TARGET_DIR:-target}/faults.txt
 : >"$report"

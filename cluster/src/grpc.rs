@@ -154,7 +154,7 @@ impl Shards for GrpcShards {
             let answer =
                 timeout(CALL_DEADLINE, async { Ok::<_, ShardError>(client?.verify(request).await?) });
             let results = answer.await.map_err(|_| late())??.into_inner().results;
-            Ok(results.into_iter().map(|result| verified(result.outcome())).collect())
+            Ok(results.iter().map(verified).collect())
         })
     }
 
@@ -289,11 +289,11 @@ fn deleted(outcome: delete_result::Outcome) -> Deleted {
     }
 }
 
-fn verified(outcome: verify_result::Outcome) -> Verified {
-    match outcome {
+fn verified(result: &storage::VerifyResult) -> Verified {
+    match result.outcome() {
         verify_result::Outcome::Valid => Verified::Valid,
         verify_result::Outcome::Absent => Verified::Absent,
-        verify_result::Outcome::Corrupt => Verified::Corrupt,
+        verify_result::Outcome::Corrupt => Verified::Corrupt { bad_cells: result.bad_cells },
         verify_result::Outcome::Failed | verify_result::Outcome::Unspecified => Verified::Failed,
     }
 }

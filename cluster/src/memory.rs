@@ -44,10 +44,13 @@ struct Stored {
 impl Stored {
     fn verify(&self, key: ShardKey) -> Verified {
         let identity = self.extent.identity(usize::from(key.slot));
-        let good = |(index, cell): (usize, &Cell)| {
-            cell.checksum == cell_checksum(&identity, index as u32, &cell.data)
+        let bad = |(index, cell): &(usize, &Cell)| {
+            cell.checksum != cell_checksum(&identity, *index as u32, &cell.data)
         };
-        if self.cells.iter().enumerate().all(good) { Verified::Valid } else { Verified::Corrupt }
+        match self.cells.iter().enumerate().filter(bad).count() as u32 {
+            0 => Verified::Valid,
+            bad_cells => Verified::Corrupt { bad_cells },
+        }
     }
 }
 

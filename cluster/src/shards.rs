@@ -58,7 +58,10 @@ pub enum Verified {
     /// The node does not have it.
     Absent,
     /// Something in it does not verify.
-    Corrupt,
+    Corrupt {
+        /// Cells that do not; 1 where the shard as a whole cannot be told.
+        bad_cells: u32,
+    },
     /// It could not be read; proves nothing.
     Failed,
 }

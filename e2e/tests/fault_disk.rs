@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 use tokio::net::TcpStream;
 
 const LIMIT: Duration = Duration::from_secs(900);
+/// From the last delete to an upload that finds room on disks that were full.
+const ROOM_LIMIT: Duration = Duration::from_secs(60);
 
 /// One kind of failure of one node's disk: what strace does to which calls. Its counters are per thread.
 struct Failure {
@@ -123,6 +125,26 @@ async fn one_full_disk_is_avoided_and_many_full_disks_are_an_answer() -> anyhow:
         let checked = site.check(&oracle).await?;
         (all.files, all.slowest) = (checked.files, all.slowest.max(checked.slowest));
         all.print("F55")?;
+
+        // What is deleted makes room, without a restart.
+        let mut deleted = Figures { files: checked.files, ..Figures::default() };
+        for number in 0..all.trials - 1 {
+            let path = format!("/all-full/{number}");
+            let pending = oracle.begin(&path, None);
+            site.call(Method::DELETE, &format!("/files{path}")).await?.ok()?;
+            oracle.acknowledged(pending);
+            deleted.trials += 1;
+        }
+        let begin = Instant::now();
+        until("an upload in the room of what was deleted", ROOM_LIMIT, async || {
+            put(&site, &oracle, "/after", &Content::new(1, 4 << 20)).await?.ok()
+        })
+        .await
+        .with_context(|| site.log_tails())?;
+        deleted.slowest = begin.elapsed();
+        site.removed().await?;
+        deleted.files += site.check(&oracle).await?.files;
+        deleted.print("F58")?;
         site.nobody_panicked()
     })
     .await

@@ -42,6 +42,18 @@ pub struct Config {
     /// Most that is moved between storage nodes when one is added, drained or re-weighted, in MiB per second.
     #[serde(default = "default_moves_mib_per_second")]
     pub moves_mib_per_second: u32,
+    /// A node that should be up and stays away is waited for so many minutes; then its shards are rebuilt on spare nodes.
+    #[serde(default = "default_spare_after_minutes")]
+    pub spare_after_minutes: u32,
+    /// Most that the scrub has storage nodes read, all together, in MiB per second.
+    #[serde(default = "default_scrub_mib_per_second")]
+    pub scrub_mib_per_second: u32,
+    /// Most shards that the scrub has storage nodes read, all together, per second.
+    #[serde(default = "default_scrub_shards_per_second")]
+    pub scrub_shards_per_second: u32,
+    /// A scrub of everything begins so many hours after the one before it began, or when that has ended.
+    #[serde(default = "default_scrub_hours")]
+    pub scrub_hours: u32,
     /// Set when people come through HTTPS: session cookies are then sent over it alone.
     #[serde(default)]
     pub https: bool,
@@ -67,6 +79,22 @@ fn default_upload_bytes_max() -> u64 {
 
 fn default_moves_mib_per_second() -> u32 {
     64
+}
+
+fn default_spare_after_minutes() -> u32 {
+    30
+}
+
+fn default_scrub_mib_per_second() -> u32 {
+    32
+}
+
+fn default_scrub_shards_per_second() -> u32 {
+    500
+}
+
+fn default_scrub_hours() -> u32 {
+    24
 }
 
 fn default_log_level() -> String {

@@ -3,7 +3,9 @@
 mod api;
 pub mod catalog;
 pub mod config;
+pub mod damage;
 pub mod events;
+pub mod figures;
 pub mod files;
 pub mod graph;
 pub mod liveness;

@@ -26,7 +26,29 @@ pub struct Member {
     doubtful: bool,
     /// Who wants of it what is wanted, if that was said since this process started.
     pub reason: Option<String>,
+    /// It is heard and takes no shards.
+    stall: Option<Stall>,
 }
+
+/// A circuit breaker: a node that let a write wait in vain gets none until it has answered again.
+#[derive(Clone, Copy, Debug)]
+struct Stall {
+    /// Not asked before.
+    until: Instant,
+    /// How long that was; the next time it is twice as long.
+    pause: Duration,
+    /// It has answered since.
+    over: bool,
+}
+
+/// A node that stalled is left alone for so long the first time.
+const STALL_PAUSE: Duration = Duration::from_secs(5);
+/// And never longer than this, however often it stalls.
+const STALL_PAUSE_MAX: Duration = Duration::from_secs(300);
+/// At most one in so many of the nodes is left alone.
+const STALLED_PART_MAX: usize = 3;
+/// A node that has taken writes for so long since is trusted as before.
+const STALL_FORGOTTEN: Duration = Duration::from_secs(600);
 
 impl Member {
     /// Since the last heartbeat.
@@ -46,7 +68,14 @@ impl Member {
 
     /// Whether new shards go there.
     fn is_writable(&self) -> bool {
-        self.is_heard() && matches!(self.row.intent, Intent::Up | Intent::Waking | Intent::Asleep)
+        self.is_heard()
+            && !self.is_stalled()
+            && matches!(self.row.intent, Intent::Up | Intent::Waking | Intent::Asleep)
+    }
+
+    /// Whether it let a write wait in vain and has not answered since.
+    pub fn is_stalled(&self) -> bool {
+        self.stall.is_some_and(|stall| !stall.over)
     }
 
     /// Whether it counts when losses are counted: a node that is to stop does not.
@@ -86,10 +115,12 @@ impl Members {
         let mut seen = self.write();
         let mut known = std::mem::take(&mut seen.members);
         let renewed = rows.into_iter().map(|row| {
-            let (heard, doubtful, reason) = known
-                .remove(&row.id)
-                .map_or((None, false, None), |old| (old.heard, old.doubtful, old.reason));
-            (row.id, Member { row, heard, doubtful, reason })
+            let unknown = |row| Member { row, heard: None, doubtful: false, reason: None, stall: None };
+            let id = row.id;
+            match known.remove(&id) {
+                Some(old) => (id, Member { row, ..old }),
+                None => (id, unknown(row)),
+            }
         });
         seen.members = renewed.collect();
     }
@@ -144,12 +175,51 @@ impl Members {
         if started {
             member.doubtful =
                 before.map_or(files_exist && said.shards == 0, |(_, shards)| said.shards < shards);
+            member.stall = None;
         }
         member.heard = Some((Instant::now(), said));
         if started {
             seen.uncounted.insert(node);
         }
         true
+    }
+
+    /// A write waited for the node in vain: the next ones shall not.
+    pub fn stalled(&self, node: NodeId) {
+        let (mut seen, now) = (self.write(), Instant::now());
+        let others = seen.members.values().filter(|other| other.row.id != node && other.is_heard());
+        let (heard, stalled) = (others.clone().count(), others.filter(|other| other.is_stalled()).count());
+        // Where many stall at once it is not the nodes that are ill, and who is left out is missed.
+        if (stalled + 1) * STALLED_PART_MAX > heard + 1 {
+            return;
+        }
+        let Some(member) = seen.members.get_mut(&node) else { return };
+        let pause = match member.stall {
+            // Writes that were under way already say nothing new.
+            Some(stall) if !stall.over => return,
+            Some(stall) if now < stall.until + STALL_FORGOTTEN => (stall.pause * 2).min(STALL_PAUSE_MAX),
+            _ => STALL_PAUSE,
+        };
+        tracing::warn!(%node, seconds = pause.as_secs(), "node takes no shards; it gets none until it answers");
+        member.stall = Some(Stall { until: now + pause, pause, over: false });
+    }
+
+    /// Nodes that stalled and may be asked by now whether they are well again.
+    pub fn to_be_asked(&self) -> Vec<NodeId> {
+        let (seen, now) = (self.read(), Instant::now());
+        let due = |member: &&Member| {
+            member.is_heard() && member.stall.is_some_and(|stall| !stall.over && stall.until <= now)
+        };
+        seen.members.values().filter(due).map(|member| member.row.id).collect()
+    }
+
+    /// A node that stalled has answered: it gets shards again.
+    pub fn answered(&self, node: NodeId) {
+        let mut seen = self.write();
+        if let Some(stall) = seen.members.get_mut(&node).and_then(|member| member.stall.as_mut()) {
+            tracing::info!(%node, "node answers again");
+            stall.over = true;
+        }
     }
 
     /// Nodes that started anew and have not been counted since.
@@ -218,6 +288,21 @@ impl Members {
     /// Whether a node was heard lately.
     pub fn is_heard(&self, node: NodeId) -> bool {
         self.read().members.get(&node).is_some_and(Member::is_heard)
+    }
+
+    /// Whether a node was heard lately and takes what it is sent.
+    pub fn is_prompt(&self, node: NodeId) -> bool {
+        let seen = self.read();
+        seen.members.get(&node).is_some_and(|member| member.is_heard() && !member.is_stalled())
+    }
+
+    /// Whether a shard of `bytes` that is missing on a node should go to another one: the node is wanted and full, or has been silent
+    /// for as long as it is waited for.
+    pub fn needs_a_spare(&self, node: NodeId, bytes: u64, patience: Duration) -> bool {
+        let Some(member) = self.get(node) else { return false };
+        let is_wanted = matches!(member.row.intent, Intent::Up | Intent::Waking);
+        let silent = member.age().unwrap_or_else(|| self.uptime());
+        is_wanted && if member.is_heard() { member.free_bytes() < bytes } else { silent >= patience }
     }
 
     /// Who counts when losses are counted, now.

@@ -2,6 +2,7 @@
 
 use crate::{
     catalog::{self, Catalog, CatalogError, Group, Intent, NodeRow},
+    figures::Figures,
     graph::TagGraph,
     members::Members,
     plan,
@@ -66,6 +67,8 @@ pub struct MembershipService {
     pub epoch: Arc<AtomicU64>,
     /// One join or stop at a time: each sees what the one before it decided.
     pub deciding: Arc<Mutex<()>>,
+    /// What the monitor is told of margins.
+    pub figures: Figures,
 }
 
 #[tonic::async_trait]
@@ -201,15 +204,14 @@ impl Membership for MembershipService {
 impl MembershipService {
     /// The groups and their margins.
     async fn summary(&self) -> Result<index::GroupSummary, CatalogError> {
-        let exceptions = stop_proof::exceptions(&self.catalog).await?;
-        let groups = self.members.groups();
-        let margins = crate::margin::count(&groups, &exceptions, self.policy, self.members.live());
+        let standing = self.figures.margins().await?;
+        let margins = &standing.margins;
         Ok(index::GroupSummary {
-            total: groups.len() as u32,
-            short_extents: exceptions.short.len() as u64,
+            total: self.members.groups().len() as u32,
+            short_extents: standing.short_extents,
             below_floor: margins.below_floor.len() as u32,
             worst_margin: margins.worst,
-            by_margin: margins.by_margin.into_iter().collect(),
+            by_margin: margins.by_margin.iter().map(|(margin, groups)| (*margin, *groups)).collect(),
         })
     }
 

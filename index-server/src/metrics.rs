@@ -1,6 +1,10 @@
 //! What the index-server counts.
 
-use crate::{members::Members, workers::WorkerState};
+use crate::{
+    damage::Damage,
+    members::Members,
+    workers::{Report, Roster},
+};
 use asterism_service::Metrics;
 use axum::{
     extract::{MatchedPath, Request, State},
@@ -43,11 +47,12 @@ impl Default for HttpMetrics {
 
 impl HttpMetrics {
     /// Registers everything this process counts.
-    pub(crate) fn register(&self, metrics: &Metrics, members: Members, workers: Vec<WorkerState>) {
+    pub(crate) fn register(&self, metrics: &Metrics, members: Members, workers: Roster, damage: &Damage) {
         metrics.register(|registry| {
             let about = "Time until an answer began, by route, method and status code";
             registry.register("http_request_duration_seconds", about, self.seconds.clone());
             registry.register("uploads", "Uploads that were acknowledged", self.uploaded.clone());
+            damage.register(registry);
             registry.register_collector(Box::new(Observed { members, workers }));
         });
     }
@@ -88,7 +93,7 @@ fn known(method: &http::Method) -> &'static str {
 /// What is read off when somebody asks.
 struct Observed {
     members: Members,
-    workers: Vec<WorkerState>,
+    workers: Roster,
 }
 
 impl fmt::Debug for Observed {
@@ -112,22 +117,41 @@ impl Collector for Observed {
         for (state, count) in nodes {
             ConstGauge::new(count).encode(family.encode_family(&[("state", state)])?)?;
         }
-        let mut family = encoder.encode_descriptor(
-            "background_queue_length",
-            "Pieces of work that wait, by worker",
-            None,
-            prometheus_client::metrics::MetricType::Gauge,
+        let reports = self.workers.reports();
+        let mut gauges = |name: &str, about: &str, value: fn(&Report) -> Option<f64>| -> fmt::Result {
+            let kind = prometheus_client::metrics::MetricType::Gauge;
+            let mut family = encoder.encode_descriptor(name, about, None, kind)?;
+            for report in &reports {
+                if let Some(value) = value(report) {
+                    let labels = [("worker", report.name)];
+                    ConstGauge::new(value).encode(family.encode_family(&labels)?)?;
+                }
+            }
+            Ok(())
+        };
+        gauges("background_queue_length", "Pieces of work that wait, by worker", |report| {
+            Some(report.queue as f64)
+        })?;
+        gauges("background_rate", "Pieces of work per second, lately, by worker", |report| {
+            Some(report.rate)
+        })?;
+        gauges(
+            "background_eta_seconds",
+            "Until nothing waits at this rate, by worker; absent where nothing moves",
+            |report| report.eta_seconds,
         )?;
-        for worker in self.workers.iter().map(WorkerState::report) {
-            ConstGauge::new(worker.queue as i64).encode(family.encode_family(&[("worker", worker.name)])?)?;
-        }
+        gauges(
+            "background_failing",
+            "1 where something failed and nothing has succeeded since, by worker",
+            |report| Some(f64::from(u8::from(report.last_error.is_some()))),
+        )?;
         let mut family = encoder.encode_descriptor(
             "background_done",
             "Pieces of work done since the start, by worker",
             None,
             prometheus_client::metrics::MetricType::Counter,
         )?;
-        for worker in &self.workers {
+        for worker in self.workers.iter() {
             let name = worker.report().name;
             ConstCounter::new(worker.done()).encode(family.encode_family(&[("worker", name)])?)?;
         }

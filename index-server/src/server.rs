@@ -4,13 +4,15 @@ use crate::{
     api::{self, Api, Crowd, News, Passwords, auth},
     catalog::{Catalog, CredentialKind, Role, UserName},
     config::Config,
+    damage::Damage,
     events::Events,
+    figures::Figures,
     files::{self, Extents},
     graph::{self, TagGraph},
     members::Members,
     membership::MembershipService,
     metrics::HttpMetrics,
-    workers::{self, Moving, Workers},
+    workers::{self, Moving, Pace, Roster, Scrubbing, Workers},
 };
 use anyhow::Context;
 use asterism_cluster::{GrpcShards, Shards};
@@ -141,10 +143,12 @@ impl Core {
             repair: Arc::default(),
             stripes: files::stripes(config.policy),
             fresh: Arc::default(),
+            damage: Damage::default(),
         };
         let (tagging, projecting) = (Arc::<Notify>::default(), Arc::<Notify>::default());
         let trash_kept = Duration::from_secs(u64::from(config.trash_days) * 24 * 3600);
-        let (events, states) = (Events::default(), Workers::states());
+        let (events, roster) = (Events::default(), Roster::default());
+        let figures = Figures::new(catalog.clone(), members.clone(), config.policy, roster.clone());
         let moving = Moving::new(u64::from(config.moves_mib_per_second) << 20);
         let deciding = Arc::default();
         let api = Api {
@@ -157,7 +161,8 @@ impl Core {
             passwords,
             crowd: Crowd::default(),
             monitor: monitor(config, &*dial)?,
-            workers: states.to_vec(),
+            roster: roster.clone(),
+            figures: figures.clone(),
             moving: moving.clone(),
             deciding: Arc::clone(&deciding),
             tagging: Arc::clone(&tagging),
@@ -180,12 +185,31 @@ impl Core {
             groups: config.groups,
             epoch,
             deciding,
+            figures: figures.clone(),
         };
         let pool = Arc::new(Pool::new(config.tagger.clone(), TAGGER_WORKERS, TAGGER_DEADLINE));
-        let workers =
-            Workers { extents, graph, pool, events, trash_kept, tagging, projecting, moving, states };
+        let workers = Workers {
+            extents,
+            graph,
+            pool,
+            events,
+            trash_kept,
+            tagging,
+            projecting,
+            moving,
+            spare_after: Duration::from_secs(u64::from(config.spare_after_minutes) * 60),
+            scrubbing: Scrubbing {
+                pace: Pace::new(
+                    u64::from(config.scrub_mib_per_second) << 20,
+                    Some(u64::from(config.scrub_shards_per_second)),
+                ),
+                every: Duration::from_secs(u64::from(config.scrub_hours) * 3600),
+            },
+            roster,
+            figures,
+        };
         let metrics = Metrics::default();
-        api.metrics.register(&metrics, api.members.clone(), api.workers.clone());
+        api.metrics.register(&metrics, api.members.clone(), api.roster.clone(), &api.extents.damage);
         let pages = http::pages(metrics, readiness(&api));
         let news = News::of(&api);
         Ok(Self { router: api::router(api, pages), membership, workers, news })
@@ -320,7 +344,7 @@ fn readiness(api: &Api) -> Readiness {
     Arc::new(move || {
         let api = api.clone();
         Box::pin(async move {
-            let database = api.catalog.totals().await.map(drop).map_err(|_| "does not answer".to_owned());
+            let database = api.catalog.database().ping().await.map_err(|_| "does not answer".to_owned());
             let floor = api.extents.policy.floor();
             let nodes = api.members.choose_group(floor, 0, |_| 0).map(drop).map_err(|few| few.to_string());
             vec![("database", database), ("storage nodes", nodes)] as Vec<Check>

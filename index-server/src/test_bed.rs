@@ -2,6 +2,7 @@
 
 use crate::{
     catalog::{Catalog, Entry, Group, Intent, NewExtent, NewFile, NodeRow, Replace, Role, UserName},
+    damage::Damage,
     files::{self, Extents},
     members::Members,
 };
@@ -78,6 +79,7 @@ impl ClusterBed {
             repair: Arc::default(),
             stripes: files::stripes(policy),
             fresh: Arc::default(),
+            damage: Damage::default(),
         };
         let heard = Arc::<Mutex<BTreeMap<NodeId, u64>>>::default();
         let heart = tokio::spawn(beat(members.clone(), Arc::clone(&heard)));
@@ -125,6 +127,7 @@ impl ClusterBed {
     /// A node is back, with what it had.
     pub(crate) fn revive(&self, node: usize) {
         self.shards.set_fault(self.nodes[node], Fault::None);
+        self.members.answered(self.nodes[node]);
         self.has_room(node, FREE_BYTES);
     }
 

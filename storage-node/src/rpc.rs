@@ -93,6 +93,8 @@ impl ShardService {
 
     async fn verify_one(&self, key: crate::shard::ShardKey) -> VerifyResult {
         let result = self.store.verify(key).await;
+        let bad_cells = result.as_ref().err().map_or(0, |unverified| unverified.bad_cells.max(1));
+        let result = result.map_err(|unverified| unverified.error);
         self.metrics.verifies.get_or_create(&Outcome::of(&result)).inc();
         let outcome = match &result {
             Ok(_) => verify_result::Outcome::Valid,
@@ -107,7 +109,11 @@ impl ShardService {
         {
             tracing::warn!(shard = %key, %error, "shard could not be verified");
         }
-        VerifyResult { outcome: outcome.into(), shard: result.ok().map(|shard| self.info(&shard)) }
+        VerifyResult {
+            outcome: outcome.into(),
+            bad_cells: if outcome == verify_result::Outcome::Corrupt { bad_cells } else { 0 },
+            shard: result.ok().map(|shard| self.info(&shard)),
+        }
     }
 
     fn count_deletes(&self, outcomes: &Result<Vec<Deleted>, ShardError>) {

@@ -36,7 +36,7 @@ pub use check::{Bad, Place, Summary, check, places};
 pub use commit::Deleted;
 pub use directory::{OpenError, Owner};
 pub use put::ShardWriter;
-pub use read::ShardReader;
+pub use read::{ShardReader, Unverified};
 pub use room::{Limits, Usage};
 pub use segment::Sizes;
 pub use work::Work;
@@ -172,8 +172,8 @@ impl Store {
     /// Reads a whole shard and checks every cell: from the disk itself, where the file system can do that.
     ///
     /// # Errors
-    /// As [`Store::get`] and [`ShardReader::next`].
-    pub async fn verify(&self, key: ShardKey) -> Result<Shard, ShardError> {
+    /// As [`Store::get`] and [`ShardReader::verify`].
+    pub async fn verify(&self, key: ShardKey) -> Result<Shard, Unverified> {
         let reader = ShardReader::open(self, key, true).await?;
         reader.verify().await?;
         Ok(reader.shard())

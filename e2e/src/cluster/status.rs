@@ -105,9 +105,9 @@ impl Cluster {
 /// Whether no background worker has anything to do.
 fn idle(status: &Value) -> bool {
     let Some(workers) = status["background"].as_array() else { return false };
-    // The trash is a queue that waits for its day.
+    // The trash is a queue that waits for its day, the scrub a walk that goes on for ever.
     workers
         .iter()
-        .filter(|worker| worker["name"] != "trash")
+        .filter(|worker| worker["name"] != "trash" && worker["name"] != "scrub")
         .all(|worker| worker["queue"].as_u64() == Some(0))
 }

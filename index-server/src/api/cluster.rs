@@ -6,7 +6,7 @@ use super::{
     problem::{ApiError, Problem},
     types::{ClusterBody, GraphState, GroupsBody, PageBody, Reachable, rfc3339},
 };
-use crate::{catalog::Intent, margin, stop_proof::exceptions, workers::count_queues};
+use crate::{catalog::Intent, workers::SCRUB};
 use asterism_proto::monitor::{NodesRequest, TimelineRequest, Transition};
 use axum::{Json, extract::State};
 use serde::{Deserialize, Serialize};
@@ -23,10 +23,7 @@ const TIMELINE_MAX: u32 = 1000;
 #[utoipa::path(get, path = "/api/v1/cluster", tag = "cluster",
     responses((status = 200, body = ClusterBody), (status = 503, body = Problem)))]
 pub(super) async fn show(State(api): State<Api>) -> Result<Json<ClusterBody>, ApiError> {
-    let (exceptions, totals) = (exceptions(&api.catalog).await?, api.catalog.totals().await?);
-    count_queues(&api.extents, &api.workers).await?;
-    let groups = api.members.groups();
-    let margins = margin::count(&groups, &exceptions, api.extents.policy, api.members.live());
+    let (standing, totals) = (api.figures.margins().await?, api.figures.totals().await?);
     let (graph, monitor) = tokio::join!(graph_reachable(&api), monitor_reachable(&api));
     let members = api.members.all();
     let mut nodes = BTreeMap::new();
@@ -40,17 +37,18 @@ pub(super) async fn show(State(api): State<Api>) -> Result<Json<ClusterBody>, Ap
         policy: api.extents.policy.to_string(),
         nodes,
         groups: GroupsBody {
-            total: groups.len() as u64,
-            worst_margin: margins.worst,
-            by_margin: margins.by_margin,
+            total: api.members.groups().len() as u64,
+            worst_margin: standing.margins.worst,
+            by_margin: standing.margins.by_margin.clone(),
         },
-        short_extents: exceptions.short.len() as u64,
+        short_extents: standing.short_extents,
         files: totals.files,
         bytes: totals.bytes,
         // What nodes say of themselves is not ours to trust.
         capacity_bytes: said().fold(0, |sum, said| sum.saturating_add(said.capacity_bytes)),
         free_bytes: said().fold(0, |sum, said| sum.saturating_add(said.free_bytes)),
-        background: api.workers.iter().map(|worker| worker.report()).collect(),
+        background: api.roster.reports(),
+        scrub: api.catalog.walk(SCRUB).await?.into(),
         graph: GraphState { kind: api.graph_kind, reachable: graph },
         monitor: Reachable { reachable: monitor },
         version: env!("CARGO_PKG_VERSION"),

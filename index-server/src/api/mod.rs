@@ -34,11 +34,12 @@ pub use passwords::Passwords;
 use crate::{
     catalog::Catalog,
     events::Events,
+    figures::Figures,
     files::Extents,
     graph::TagGraph,
     members::Members,
     metrics::HttpMetrics,
-    workers::{Moving, WorkerState},
+    workers::{Moving, Roster},
 };
 use asterism_proto::monitor::monitor_client::MonitorClient;
 use axum::{
@@ -65,7 +66,8 @@ pub(crate) struct Api {
     pub(crate) passwords: Passwords,
     pub(crate) crowd: Crowd,
     pub(crate) monitor: Option<MonitorClient<Channel>>,
-    pub(crate) workers: Vec<WorkerState>,
+    pub(crate) roster: Roster,
+    pub(crate) figures: Figures,
     pub(crate) moving: Moving,
     /// One change of what is wanted of nodes at a time, shared with the service that nodes and the monitor call.
     pub(crate) deciding: Arc<tokio::sync::Mutex<()>>,

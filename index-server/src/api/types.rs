@@ -1,7 +1,7 @@
 //! What the API says: one struct per shape, documented where clients read it.
 
 use crate::{
-    catalog::{self, Entry, TagState},
+    catalog::{self, Entry, TagState, Walk},
     members::{Member, Members},
     plan::Forecast,
     workers::Report,
@@ -331,12 +331,47 @@ pub(super) struct ClusterBody {
     pub(super) free_bytes: u64,
     /// What works in the background.
     pub(super) background: Vec<Report>,
+    /// The walk that reads every shard.
+    pub(super) scrub: ScrubBody,
     /// The tag graph.
     pub(super) graph: GraphState,
     /// The monitor.
     pub(super) monitor: Reachable,
     /// Of this server.
     pub(super) version: &'static str,
+}
+
+/// The walk that has every shard read on its node, as far as it has come.
+#[derive(Debug, Serialize, ToSchema)]
+pub(super) struct ScrubBody {
+    /// Counts from 1; 0 before the first.
+    pub(super) pass: u64,
+    /// It is under way; else it has ended, and the next one begins when it is time.
+    pub(super) running: bool,
+    /// Extents that this pass has dealt with.
+    pub(super) extents: u64,
+    /// Shards that it found missing or damaged.
+    pub(super) found: u64,
+    /// Shards whose nodes were away or failed.
+    pub(super) skipped: u64,
+    /// RFC 3339; none before the first.
+    pub(super) began_at: Option<String>,
+    /// How long the last whole pass took.
+    pub(super) last_pass_seconds: Option<f64>,
+}
+
+impl From<Walk> for ScrubBody {
+    fn from(walk: Walk) -> Self {
+        Self {
+            pass: walk.pass,
+            running: walk.pass > 0 && walk.ended_ms.is_none(),
+            extents: walk.seen,
+            found: walk.found,
+            skipped: walk.skipped,
+            began_at: (walk.pass > 0).then(|| rfc3339(walk.began_ms)),
+            last_pass_seconds: walk.last_ms.map(|ms| ms as f64 / 1000.0),
+        }
+    }
 }
 
 /// Placement groups by margin.

@@ -10,7 +10,15 @@ use super::{
 };
 use asterism_service::{Backoff, failpoint, world};
 use sqlx::{Any, AnyPool, pool::PoolConnection};
-use std::{fs::File, future::Future, sync::Arc, time::Duration};
+use std::{
+    fs::File,
+    future::Future,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 use tokio::{
     sync::oneshot,
     time::{Instant, timeout_at},
@@ -42,6 +50,8 @@ struct Inner {
     writes: AnyPool,
     /// For SQLite: writers share commits, and none ever meets SQLITE_BUSY. A server knows how to do that by itself.
     line: Option<Line>,
+    /// Writes that may have changed something.
+    changes: AtomicU64,
     /// Held for as long as an SQLite file is open: a second process is turned away.
     _lock: Option<File>,
 }
@@ -99,7 +109,17 @@ impl Database {
         migrations::run(&pools.writes, dialect).await?;
         let Pools { reads, writes } = pools;
         let line = (dialect == Dialect::Sqlite).then(|| Line::begin(writes.clone()));
-        Ok(Self { inner: Arc::new(Inner { dialect, reads, writes, line, _lock: lock }), fence: None })
+        Ok(Self {
+            inner: Arc::new(Inner {
+                dialect,
+                reads,
+                writes,
+                line,
+                changes: AtomicU64::default(),
+                _lock: lock,
+            }),
+            fence: None,
+        })
     }
 
     /// The same database, but every write first checks `fence`, in its own transaction.
@@ -176,7 +196,10 @@ impl Database {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            match self.write_once(deadline, &mut operation).await {
+            let written = self.write_once(deadline, &mut operation).await;
+            // Also where nobody knows whether it was committed.
+            self.inner.changes.fetch_add(1, Ordering::Release);
+            match written {
                 Err(error)
                     if error.is_worth_a_retry() && attempts < ATTEMPTS_MAX && Instant::now() < deadline =>
                 {
@@ -290,6 +313,11 @@ impl Database {
             return (tx, Err(error));
         }
         operation(tx).await
+    }
+
+    /// Counts the writes of this process: what was read before the last of them may be out of date.
+    pub fn changes(&self) -> u64 {
+        self.inner.changes.load(Ordering::Acquire)
     }
 
     /// Transactions that SQLite was asked to make durable; several writes share one.

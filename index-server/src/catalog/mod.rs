@@ -45,6 +45,7 @@ mod trash;
 mod tree;
 mod users;
 mod walk;
+mod walks;
 
 #[cfg(test)]
 mod contract;
@@ -81,6 +82,7 @@ pub use transaction::Tx;
 pub use trash::{Restore, Trashed};
 pub use tree::{Content, Entry};
 pub use users::{Role, User};
+pub use walks::Walk;
 
 use asterism_service::world::unix_ms as now_ms;
 

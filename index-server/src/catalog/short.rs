@@ -79,7 +79,7 @@ impl Catalog {
     }
 
     /// `node` does not hold a valid shard of the slot. An extent that is gone, and a shard that lies on another node by now, are none
-    /// of our business any more; gives whether it was noted.
+    /// of our business any more; gives whether it is noted now and was not before.
     ///
     /// # Errors
     /// [`super::CatalogError::Unavailable`].
@@ -161,6 +161,15 @@ async fn mark(tx: &mut Tx, extent: ExtentId, slot: u8, node: NodeId) -> Result<b
     if holder(tx, extent, slot).await? != Some(node) {
         return Ok(false);
     }
+    let known = sqlx::query("SELECT slot FROM short_shards WHERE extent = ? AND slot = ?")
+        .bind(&extent.as_bytes()[..])
+        .bind(i64::from(slot))
+        .fetch_optional(&mut **tx)
+        .await?;
+    if known.is_some() {
+        return Ok(false);
+    }
+    // Another may have seen none either.
     let keep = tx.dialect().or_keep("extent, slot", "slot");
     sqlx::query(sql(format!("INSERT INTO short_shards (extent, slot) VALUES (?, ?){keep}")))
         .bind(&extent.as_bytes()[..])

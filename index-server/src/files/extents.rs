@@ -1,11 +1,12 @@
 //! What reading and writing extents needs, and how rows of the catalog become extents on nodes.
 
 use crate::{
-    catalog::{Catalog, ExtentRow, NewExtent},
+    catalog::{Catalog, CatalogError, ExtentRow, NewExtent},
+    damage::{Damage, FoundBy},
     files::Fresh,
     members::Members,
 };
-use asterism_cluster::{Extent, HedgeDelay, Shards, StripePool, placement};
+use asterism_cluster::{Extent, HedgeDelay, ShardKey, Shards, StripePool, Verified, placement};
 use asterism_erasure::{CELL_BYTES_MAX, Policy};
 use asterism_proto::{ClusterId, NodeId, ShardError, ShardErrorKind};
 use asterism_service::failpoint;
@@ -38,6 +39,8 @@ pub struct Extents {
     pub stripes: Arc<StripePool>,
     /// What the tagger wants next.
     pub fresh: Arc<Fresh>,
+    /// Damage that was found and made good.
+    pub damage: Damage,
 }
 
 /// What all uploads together hold of stripes that are filled, coded or on their way: two dozen of them at full speed, and many
@@ -68,12 +71,12 @@ impl Extents {
     }
 
     /// The slots of an extent, best first: shards that are there on nodes that were heard, content before parity; then those on
-    /// silent nodes, which may yet answer. Shards that were found missing come last: when all else fails, one of them may be
+    /// nodes that are silent or have stalled, which may yet answer. Shards that were found missing come last: when all else fails, one of them may be
     /// there again, as when a disk was put back.
     pub fn order(&self, extent: &Extent, missing: &[u8]) -> Vec<usize> {
         let mut slots: Vec<usize> = (0..extent.policy.total()).collect();
         slots.sort_by_key(|&slot| {
-            (missing.contains(&(slot as u8)), !self.members.is_heard(extent.nodes[slot]))
+            (missing.contains(&(slot as u8)), !self.members.is_prompt(extent.nodes[slot]))
         });
         slots
     }
@@ -97,17 +100,37 @@ impl Extents {
             if !matches!(error.kind, ShardErrorKind::NotFound | ShardErrorKind::Corrupt) {
                 continue;
             }
-            match self.catalog.mark_short(extent.id, slot as u8, extent.nodes[slot]).await {
-                Ok(true) => {
-                    failpoint::hit("read.fault_noted");
-                    self.repair.notify_one();
-                }
-                Ok(false) => {} // Deleted or moved while it was being read.
+            let (node, key) = (extent.nodes[slot], extent.key(slot));
+            // How much of it is bad: whoever rebuilds it takes the evidence away.
+            let verdict = self.shards.verify(node, vec![key]).await;
+            let verdict = verdict.ok().and_then(|verdicts| verdicts.first().copied());
+            match self.note_damage(node, key, verdict.unwrap_or(Verified::Failed), FoundBy::Read).await {
+                Ok(true) => failpoint::hit("read.fault_noted"),
+                Ok(false) => {} // Known, or deleted or moved while it was being read.
                 Err(error) => {
                     tracing::warn!(%error, "a bad shard could not be noted; the next read or scrub will")
                 }
             }
         }
+    }
+
+    /// Notes that a shard is not good on its node, counts it if that was not known, and has it repaired; whether it was not known.
+    ///
+    /// # Errors
+    /// The catalog cannot be asked.
+    pub async fn note_damage(
+        &self,
+        node: NodeId,
+        key: ShardKey,
+        verdict: Verified,
+        by: FoundBy,
+    ) -> Result<bool, CatalogError> {
+        let noted = self.catalog.mark_short(key.extent, key.slot, node).await?;
+        if noted {
+            self.damage.found(verdict, by);
+            self.repair.notify_one();
+        }
+        Ok(noted)
     }
 
     /// Wakes the repair worker if a new file has extents that lack shards.

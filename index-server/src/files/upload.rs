@@ -10,7 +10,7 @@ use crate::{
 };
 use asterism_cluster::{Extent, ExtentWriter, StripeBuffer, WriteError, Written, placement};
 use asterism_erasure::{CELL_BYTES_MAX, EXTENT_BYTES_MAX, Policy};
-use asterism_proto::ExtentId;
+use asterism_proto::{ExtentId, ShardErrorKind};
 use asterism_service::{failpoint, world};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
@@ -416,6 +416,9 @@ impl<'a> Upload<'a> {
         for (slot, error) in &written.missing {
             let node = self.placed[seq as usize].nodes[usize::from(*slot)];
             tracing::warn!(%node, slot, %error, "shard not written; the extent is short until it is rebuilt");
+            if error.kind == ShardErrorKind::Unavailable {
+                self.extents.members.stalled(node);
+            }
         }
         self.finished.push((seq, written));
         Ok(())

@@ -3,6 +3,7 @@ use crate::{
     catalog::Role,
     graph::SqlGraph,
     test_bed::{ClusterBed, FREE_BYTES, noise, says},
+    workers::Roster,
 };
 use asterism_proto::Role as ProcessRole;
 use asterism_service::{Authority, Peer};
@@ -37,6 +38,12 @@ async fn start() -> Bed {
         groups: 16,
         epoch: Arc::default(),
         deciding: Arc::default(),
+        figures: Figures::new(
+            cluster.catalog.clone(),
+            cluster.members.clone(),
+            cluster.extents.policy,
+            Roster::default(),
+        ),
     };
     Bed { service, cluster, _authority: directory }
 }

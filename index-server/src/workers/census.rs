@@ -3,6 +3,7 @@
 
 use crate::{
     catalog::{CatalogError, ExtentRow, PAGE_MAX},
+    damage::FoundBy,
     files::Extents,
     workers::WorkerState,
 };
@@ -44,7 +45,6 @@ impl Census {
                 self.state.succeeded(1);
                 if missing > 0 {
                     tracing::warn!(%node, missing, "node came back without some of its shards; they are rebuilt");
-                    self.extents.repair.notify_one();
                 }
                 Ok(waiting.len() > 1)
             }
@@ -90,8 +90,9 @@ impl Census {
         let found = self.extents.shards.verify(node, keys.to_vec()).await?;
         let mut marked = 0;
         for (key, verdict) in keys.iter().zip(found) {
-            if matches!(verdict, Verified::Absent | Verified::Corrupt) {
-                marked += u64::from(self.extents.catalog.mark_short(key.extent, key.slot, node).await?);
+            if matches!(verdict, Verified::Absent | Verified::Corrupt { .. }) {
+                let noted = self.extents.note_damage(node, *key, verdict, FoundBy::Census).await?;
+                marked += u64::from(noted);
                 failpoint::hit("census.marked");
             }
         }

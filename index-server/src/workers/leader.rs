@@ -6,21 +6,24 @@ use super::{
     deletion::Deletion,
     graph::Projection,
     moves::{Moves, Moving},
+    pace::Pace,
     repair::Repair,
-    state::WorkerState,
+    scrub::Scrub,
+    state::{Job, Roster, WorkerState},
     tagging::Tagging,
     trash::Trash,
 };
 use crate::{
-    catalog::{Catalog, CatalogError, Dialect, Lease, Topic},
+    catalog::{Catalog, CatalogError, Dialect, Lease},
     events::{Event, Events},
+    figures::Figures,
     files::Extents,
     graph::TagGraph,
-    margin, plan,
-    stop_proof::exceptions,
+    plan,
 };
 use asterism_service::{Backoff, failpoint, world};
 use asterism_tagger::Pool;
+use futures::future::join_all;
 use std::{
     collections::BTreeMap,
     sync::{Arc, atomic::Ordering},
@@ -34,21 +37,25 @@ use tokio_util::{sync::CancellationToken, task::TaskTracker};
 
 /// The lease under which background work is done; its epoch fences all writes to nodes.
 pub(crate) const LEASE: &str = "background";
-const REPAIR: &str = "repair";
-const CENSUS: &str = "census";
-const TAGGING: &str = "tagging";
-const GRAPH: &str = "graph";
-const DELETION: &str = "deletion";
-const TRASH: &str = "trash";
-const MOVES: &str = "moves";
 /// A holder shows life this often.
 const BEAT: Duration = Duration::from_secs(2);
 /// A lease whose beat has not changed for this long may be taken.
 const LEASE_TIME: Duration = Duration::from_secs(10);
-/// The trash is looked at this often.
+/// The trash is looked at this often, or as often as something can have lain there long enough.
 const TRASH_EVERY: Duration = Duration::from_secs(600);
+/// A node that stalled is well again if it answers in this time.
+const ANSWER: Duration = Duration::from_secs(2);
 /// Rates are measured, and changes of nodes and margins told, this often.
 const MEASURE: Duration = Duration::from_secs(1);
+
+/// How fast and how often every shard is read on its node.
+#[derive(Clone)]
+pub struct Scrubbing {
+    /// Of all nodes together.
+    pub pace: Pace,
+    /// From the beginning of a pass to the beginning of the next one, at least.
+    pub every: Duration,
+}
 
 /// The background work of one index-server.
 pub struct Workers {
@@ -68,20 +75,28 @@ pub struct Workers {
     pub projecting: Arc<Notify>,
     /// How fast shards are moved, and who is told to look.
     pub moving: Moving,
-    /// Repair, census, tagging, graph, deletion, trash and moves, in the order of [`Workers::states`].
-    pub states: [WorkerState; 7],
+    /// How long a silent node is waited for before its shards are rebuilt elsewhere.
+    pub spare_after: Duration,
+    /// How fast and how often everything is read.
+    pub scrubbing: Scrubbing,
+    /// What each of them shows of itself.
+    pub roster: Roster,
+    /// Figures of the whole cluster.
+    pub figures: Figures,
 }
 
 impl Workers {
-    /// The workers' states before they run.
-    pub fn states() -> [WorkerState; 7] {
-        [REPAIR, CENSUS, TAGGING, GRAPH, DELETION, TRASH, MOVES].map(WorkerState::new)
-    }
-
     /// Waits for the lease, works while it is held, and so on until `stop`.
     pub async fn run(self, stop: CancellationToken) {
         let tracker = TaskTracker::new();
-        tracker.spawn(measure(self.extents.clone(), self.events.clone(), self.states.clone(), stop.clone()));
+        tracker.spawn(measure(
+            self.extents.clone(),
+            self.events.clone(),
+            self.roster.clone(),
+            self.figures.clone(),
+            stop.clone(),
+        ));
+        tracker.spawn(ask_stalled(self.extents.clone(), stop.clone()));
         let holder = world::new_uuid().simple().to_string();
         let mut backoff = Backoff::new(Duration::from_millis(200), LEASE_TIME);
         while !stop.is_cancelled() {
@@ -130,38 +145,41 @@ impl Workers {
     fn start(&self, lease: &Lease, tracker: &TaskTracker, stop: &CancellationToken) {
         let extents = Extents { catalog: self.extents.catalog.fenced(lease), ..self.extents.clone() };
         let catalog = extents.catalog.clone();
-        let [repair, census, tagging, graph, deletion, trash, moves] = self.states.clone();
-        let woken = Arc::clone(&extents.repair);
-        let worker = Repair { extents: extents.clone(), state: repair.clone() };
+        let state = |job| self.roster.of(job).clone();
+        let nobody = Arc::<Notify>::default;
+        let (repair, woken) = (state(Job::Repair), Arc::clone(&extents.repair));
+        let worker = Repair::new(extents.clone(), repair.clone(), self.spare_after);
         tracker.spawn(repeat(repair, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let census = state(Job::Census);
         let worker = Census { extents: extents.clone(), state: census.clone() };
-        tracker.spawn(repeat(census, Arc::default(), LOOK_EVERY, stop.clone(), async move || {
-            worker.pass().await
-        }));
+        tracker.spawn(repeat(census, nobody(), LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let (scrub, Scrubbing { pace, every }) = (state(Job::Scrub), self.scrubbing.clone());
+        let worker = Scrub::new(extents.clone(), scrub.clone(), pace, every);
+        tracker.spawn(repeat(scrub, nobody(), LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let deletion = state(Job::Deletion);
         let worker = Deletion { extents: extents.clone(), state: deletion.clone() };
-        tracker.spawn(repeat(deletion, Arc::default(), LOOK_EVERY, stop.clone(), async move || {
-            worker.pass().await
-        }));
-        let (moving, patience) = (self.moving.clone(), plan::PATIENCE);
+        tracker
+            .spawn(repeat(deletion, nobody(), LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let (moves, moving, patience) = (state(Job::Moves), self.moving.clone(), plan::PATIENCE);
         let woken = Arc::clone(&moving.wake);
         let worker = Moves { extents: extents.clone(), state: moves.clone(), moving, patience };
         tracker.spawn(repeat(moves, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let trash = state(Job::Trash);
         let worker = Trash { catalog: catalog.clone(), kept: self.trash_kept, state: trash.clone() };
-        tracker.spawn(repeat(trash, Arc::default(), TRASH_EVERY, stop.clone(), async move || {
-            worker.pass().await
-        }));
+        // Without a time in the trash, what is deleted gives its room back at once: disks may be full.
+        let every = TRASH_EVERY.min(self.trash_kept).max(LOOK_EVERY);
+        tracker.spawn(repeat(trash, nobody(), every, stop.clone(), async move || worker.pass().await));
+        let (graph, woken) = (state(Job::Graph), Arc::clone(&self.projecting));
         let worker = Projection::new(catalog, Arc::clone(&self.graph), graph.clone());
-        let woken = Arc::clone(&self.projecting);
         tracker.spawn(repeat(graph, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
-        let events = self.events.clone();
+        let (tagging, woken) = (state(Job::Tagging), Arc::clone(&self.tagging));
         let worker = Tagging {
             extents,
             pool: Arc::clone(&self.pool),
-            events,
+            events: self.events.clone(),
             projecting: Arc::clone(&self.projecting),
             state: tagging.clone(),
         };
-        let woken = Arc::clone(&self.tagging);
         tracker.spawn(repeat(tagging, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
     }
 }
@@ -241,29 +259,35 @@ async fn hold(catalog: &Catalog, lease: Lease, stop: &CancellationToken) -> Opti
     }
 }
 
-/// Counts what waits for each worker, now: a queue in which something was put a moment ago is not empty.
-///
-/// # Errors
-/// The catalog cannot be asked.
-pub async fn count_queues(extents: &Extents, states: &[WorkerState]) -> Result<(), CatalogError> {
-    let catalog = &extents.catalog;
-    for state in states {
-        let queue = match state.name() {
-            REPAIR => catalog.short_count().await?,
-            CENSUS => extents.members.to_be_counted().len() as u64,
-            TAGGING => catalog.outbox_count(Topic::Tag).await?.0,
-            GRAPH => catalog.outbox_count(Topic::Graph).await?.0,
-            DELETION => catalog.removal_count().await?,
-            MOVES => catalog.moves_left().await?,
-            _ => continue,
-        };
-        state.set_queue(queue);
+/// Asks nodes that let a write wait in vain whether they are well again.
+async fn ask_stalled(extents: Extents, stop: CancellationToken) {
+    let mut tick = interval(MEASURE);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = tick.tick() => {}
+            () = stop.cancelled() => return,
+        }
+        let asked = extents.members.to_be_asked().into_iter().map(async |node| {
+            if let Ok(Ok(_)) = timeout(ANSWER, extents.shards.verify(node, Vec::new())).await {
+                extents.members.answered(node);
+            }
+        });
+        tokio::select! {
+            _ = join_all(asked) => {}
+            () = stop.cancelled() => return,
+        }
     }
-    Ok(())
 }
 
 /// Measures rates, and tells the page when nodes or margins changed.
-async fn measure(extents: Extents, events: Events, states: [WorkerState; 7], stop: CancellationToken) {
+async fn measure(
+    extents: Extents,
+    events: Events,
+    roster: Roster,
+    figures: Figures,
+    stop: CancellationToken,
+) {
     let mut tick = interval(MEASURE);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut nodes = BTreeMap::new();
@@ -273,7 +297,7 @@ async fn measure(extents: Extents, events: Events, states: [WorkerState; 7], sto
             _ = tick.tick() => {}
             () = stop.cancelled() => return,
         }
-        states.iter().for_each(WorkerState::measure);
+        roster.iter().for_each(WorkerState::measure);
         // Another index-server may have taken over and raised the epoch at the nodes: uploads through this one must keep up.
         if let Ok(epoch) = extents.catalog.current_epoch(LEASE).await {
             extents.epoch.fetch_max(epoch, Ordering::Relaxed);
@@ -287,10 +311,8 @@ async fn measure(extents: Extents, events: Events, states: [WorkerState; 7], sto
             }
         }
         // A database that is away is told by everything else.
-        if let Ok(exceptions) = exceptions(&extents.catalog).await {
-            let groups = extents.members.groups();
-            let worst = margin::count(&groups, &exceptions, extents.policy, extents.members.live()).worst;
-            let now = (worst, exceptions.short.len() as u64);
+        if let Ok(margin) = figures.margins().await {
+            let now = (margin.margins.worst, margin.short_extents);
             if margins.replace(now).is_some_and(|before| before != now) {
                 events.publish_to_all(Event::GroupsChanged { worst_margin: now.0, short_extents: now.1 });
             }

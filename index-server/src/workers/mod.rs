@@ -5,7 +5,9 @@ mod deletion;
 mod graph;
 mod leader;
 mod moves;
+mod pace;
 mod repair;
+mod scrub;
 mod state;
 mod tagging;
 #[cfg(test)]
@@ -13,9 +15,11 @@ pub(crate) mod tests;
 mod trash;
 
 pub(crate) use leader::LEASE;
-pub use leader::{Workers, count_queues};
+pub use leader::{Scrubbing, Workers};
 pub use moves::Moving;
-pub use state::{Report, WorkerState};
+pub use pace::Pace;
+pub(crate) use scrub::WALK as SCRUB;
+pub use state::{Job, Report, Roster, WorkerState};
 
 use asterism_service::world::unix_ms as now_ms;
 use std::time::Duration;

@@ -10,6 +10,81 @@ const SMOOTHING: f64 = 0.3;
 /// Below this a rate is shown as none.
 const RATE_LEAST: f64 = 0.001;
 
+/// Every kind of work that is done in the background.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Job {
+    /// Rebuilds shards that are missing or damaged.
+    Repair,
+    /// Counts what nodes that came back hold.
+    Census,
+    /// Reads every shard now and then.
+    Scrub,
+    /// Removes shards that must go.
+    Deletion,
+    /// Purges what has lain in the trash long enough.
+    Trash,
+    /// Brings shards to where they should lie.
+    Moves,
+    /// Tags new content.
+    Tagging,
+    /// Brings the tag graph up to date.
+    Graph,
+}
+
+impl Job {
+    const ALL: [Self; 8] = [
+        Self::Repair,
+        Self::Census,
+        Self::Scrub,
+        Self::Deletion,
+        Self::Trash,
+        Self::Moves,
+        Self::Tagging,
+        Self::Graph,
+    ];
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Repair => "repair",
+            Self::Census => "census",
+            Self::Scrub => "scrub",
+            Self::Deletion => "deletion",
+            Self::Trash => "trash",
+            Self::Moves => "moves",
+            Self::Tagging => "tagging",
+            Self::Graph => "graph",
+        }
+    }
+}
+
+/// The states of all workers; clones share them.
+#[derive(Clone)]
+pub struct Roster(Arc<[WorkerState]>);
+
+impl Default for Roster {
+    fn default() -> Self {
+        Self(Job::ALL.iter().map(|job| WorkerState::new(job.name())).collect())
+    }
+}
+
+impl Roster {
+    /// The state of one of them.
+    pub fn of(&self, job: Job) -> &WorkerState {
+        // One for each, in the order of their declaration.
+        &self.0[job as usize]
+    }
+
+    /// All of them, in the order in which they are shown.
+    pub fn iter(&self) -> impl Iterator<Item = &WorkerState> {
+        self.0.iter()
+    }
+
+    /// All of them as the API shows them.
+    pub fn reports(&self) -> Vec<Report> {
+        self.iter().map(WorkerState::report).collect()
+    }
+}
+
 /// A worker's state; clones share it.
 #[derive(Clone)]
 pub struct WorkerState(Arc<Mutex<Inner>>);
@@ -52,11 +127,6 @@ impl WorkerState {
             last_error: None,
         };
         Self(Arc::new(Mutex::new(inner)))
-    }
-
-    /// Of the worker.
-    pub fn name(&self) -> &'static str {
-        self.lock().name
     }
 
     /// How much waits.
@@ -118,6 +188,14 @@ impl WorkerState {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn every_job_finds_its_own_state() {
+        let roster = Roster::default();
+        for job in Job::ALL {
+            assert_eq!(roster.of(job).report().name, job.name());
+        }
+    }
 
     #[test]
     fn an_error_is_shown_until_something_succeeds() {

@@ -50,7 +50,7 @@ async fn with_ada() -> ClusterBed {
 }
 
 fn repair(bed: &ClusterBed) -> Repair {
-    Repair { extents: bed.extents.clone(), state: WorkerState::new("repair") }
+    Repair::new(bed.extents.clone(), WorkerState::new("repair"), Duration::from_secs(3600))
 }
 
 async fn extent_of(bed: &ClusterBed, path: &str) -> Extent {
@@ -116,6 +116,7 @@ async fn a_node_that_refuses_keeps_its_shard_on_the_list() {
     bed.store("ada", "/f", noise(100_000, 5)).await;
     let extent = extent_of(&bed, "/f").await;
     bed.catalog.mark_short(extent.id, 0, extent.nodes[0]).await.unwrap();
+    bed.shards.wipe(extent.nodes[0]);
     bed.shards.set_fault(extent.nodes[0], Fault::Full);
     let worker = repair(&bed);
     assert!(!worker.pass().await.unwrap());
@@ -124,6 +125,64 @@ async fn a_node_that_refuses_keeps_its_shard_on_the_list() {
     bed.shards.set_fault(extent.nodes[0], Fault::None);
     assert!(worker.pass().await.unwrap());
     assert_eq!(worker.state.report().last_error, None);
+}
+
+#[tokio::test]
+async fn a_spare_takes_the_shard_of_a_node_that_stays_away_or_is_full() {
+    for (full, patience) in [(true, 3600), (false, 0)] {
+        let mut bed = with_ada().await;
+        let spare = bed.join(7, "z1").await;
+        bed.store("ada", "/f", noise(100_000, 4)).await;
+        let extent = extent_of(&bed, "/f").await;
+        let slot = 0;
+        let node = bed.nodes.iter().position(|node| *node == extent.nodes[slot]).unwrap();
+        bed.shards.wipe(extent.nodes[slot]);
+        assert!(bed.catalog.mark_short(extent.id, slot as u8, extent.nodes[slot]).await.unwrap());
+        if full {
+            bed.has_room(node, 10)
+        } else {
+            bed.bury(node).await
+        }
+        let waits = Repair::new(
+            bed.extents.clone(),
+            WorkerState::new("repair"),
+            Duration::from_secs(if full { patience } else { 3600 }),
+        );
+        let patient = waits.pass().await.unwrap();
+        assert_eq!(patient, full, "a silent node is waited for");
+        let worker =
+            Repair::new(bed.extents.clone(), WorkerState::new("repair"), Duration::from_secs(patience));
+        worker.pass().await.unwrap();
+        assert_eq!(bed.catalog.short_count().await.unwrap(), 0);
+        let now = extent_of(&bed, "/f").await;
+        assert_eq!((now.nodes[slot], bed.shards.census(&now)), (spare, 6));
+        // When its own node is well again, the shard goes where it should be, and nothing is left over.
+        bed.revive(node);
+        delete(&bed.extents).await;
+        settle(&bed.extents).await;
+        delete(&bed.extents).await;
+        let home = extent_of(&bed, "/f").await;
+        assert_eq!((bed.shards.census(&home), bed.shard_count()), (6, 6));
+        assert_eq!(bed.catalog.elsewhere_count().await.unwrap(), 0);
+    }
+}
+
+#[tokio::test]
+async fn shards_that_come_back_count_again() {
+    let bed = with_ada().await;
+    bed.store("ada", "/f", noise(100_000, 4)).await;
+    let extent = extent_of(&bed, "/f").await;
+    for slot in 0..3 {
+        assert!(bed.shards.flip(extent.nodes[slot], extent.key(slot), 0, 9));
+        assert!(bed.catalog.mark_short(extent.id, slot as u8, extent.nodes[slot]).await.unwrap());
+    }
+    assert!(!repair(&bed).pass().await.unwrap(), "too little is there");
+    // One of them is put back as it was; the two others are rebuilt from it.
+    assert!(bed.shards.flip(extent.nodes[1], extent.key(1), 0, 9));
+    let worker = repair(&bed);
+    while worker.pass().await.unwrap() {}
+    assert_eq!((bed.catalog.short_count().await.unwrap(), bed.shards.census(&extent)), (0, 6));
+    assert_eq!(bed.extents.damage.repaired_count(), 2);
 }
 
 /// Many extents that lack the shard on a node that will never come back.

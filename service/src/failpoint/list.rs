@@ -72,11 +72,18 @@ pub const ALL: &[Failpoint] = &[
         "the rebuilt shard counts; it is not yet known whether its file went meanwhile",
     ),
     point(
+        "repair.on_spare",
+        Processes,
+        "a missing shard was rebuilt on a spare node and read back; the catalog names the old one",
+    ),
+    point(
         "census.marked",
         Simulation,
         "a shard that a node came back without is on the list of short shards",
     ),
     point("census.counted", Simulation, "a node was counted to its end; it does not count as live yet"),
+    point("scrub.page_read", Processes, "a page of extents was scrubbed; the walk still stands before it"),
+    point("scrub.noted", Processes, "a shard that the scrub found bad is on the list of short shards"),
     // Moving shards between nodes.
     point("moves.planned", Processes, "what is to move is in the catalog; nothing has moved"),
     point(

@@ -60,14 +60,61 @@ impl ShardReader {
         self.shared.workers.run(move || shared.read(&*file, location, &shard, batch)).await?.map(Some)
     }
 
-    /// Reads the whole shard.
+    /// Reads the whole shard, to its end also when something does not verify.
     ///
     /// # Errors
-    /// As [`ShardReader::next`].
-    pub async fn verify(&self) -> Result<(), ShardError> {
+    /// As [`ShardReader::next`], with the number of cells.
+    pub async fn verify(&self) -> Result<(), Unverified> {
         let mut rest = 0..self.shard.layout().cells();
-        while self.next(&mut rest).await?.is_some() {}
-        Ok(())
+        let (mut bad_cells, mut corrupt) = (0, None);
+        loop {
+            let from = rest.start;
+            match self.next(&mut rest).await {
+                Ok(Some(_)) => {}
+                Ok(None) => break,
+                Err(error) if error.kind == ShardErrorKind::Corrupt => {
+                    bad_cells += self.bad_cells(from..rest.start).await?;
+                    corrupt.get_or_insert(error);
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        corrupt.map_or(Ok(()), |error| Err(Unverified { error, bad_cells }))
+    }
+
+    /// How many cells of a batch do not verify.
+    async fn bad_cells(&self, batch: Range<u32>) -> Result<u32, ShardError> {
+        let (file, shard, location) = (Arc::clone(&self.file), self.shard, self.location);
+        let shared = Arc::clone(&self.shared);
+        let counted = self.shared.workers.run(move || {
+            let (identity, base) = (shard.identity(shared.cluster()), location.offset);
+            let mut bad = 0;
+            for cell in batch {
+                match records::read_cells(&*file, &shared.pool, base, &shard, &identity, cell..cell + 1) {
+                    Ok(_) => {}
+                    Err(CellFault::Bad(_)) => bad += 1,
+                    Err(CellFault::Unreadable(error)) => return Err(disk("read a shard", error)),
+                }
+            }
+            Ok(bad)
+        });
+        counted.await?
+    }
+}
+
+/// Why a shard is not known to be good.
+#[derive(Debug, thiserror::Error)]
+#[error("{error}")]
+pub struct Unverified {
+    /// What is wrong, or what kept it from being read.
+    pub error: ShardError,
+    /// Cells that do not verify; 0 if the shard as a whole cannot be told or could not be read.
+    pub bad_cells: u32,
+}
+
+impl From<ShardError> for Unverified {
+    fn from(error: ShardError) -> Self {
+        Self { error, bad_cells: 0 }
     }
 }
 

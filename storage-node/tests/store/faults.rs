@@ -110,7 +110,7 @@ fn a_disk_that_cannot_be_read_proves_nothing() {
             disk.inject(Fault::once(Operation::Read));
             assert_eq!(read(&store, sample.key).await.unwrap_err().kind, ShardErrorKind::Io);
             disk.inject(Fault::once(Operation::Read));
-            assert_eq!(store.verify(sample.key).await.unwrap_err().kind, ShardErrorKind::Io);
+            assert_eq!(store.verify(sample.key).await.unwrap_err().error.kind, ShardErrorKind::Io);
             disk.inject(Fault::once(Operation::Read));
             assert_eq!(sample.put(&store).await.unwrap_err().kind, ShardErrorKind::Io);
             assert!(has(&store, &sample).await && store.verify(sample.key).await.is_ok());

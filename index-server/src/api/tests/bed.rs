@@ -4,9 +4,10 @@ use crate::{
     api::{Api, Passwords, auth, router},
     catalog::{CredentialKind, Role},
     events::Events,
+    figures::Figures,
     graph::SqlGraph,
     test_bed::ClusterBed,
-    workers::{Moving, Workers},
+    workers::{Moving, Roster},
 };
 use asterism_service::{Metrics, http::pages};
 use axum::{
@@ -47,7 +48,13 @@ impl TestBed {
 
     /// With something about the server changed.
     pub(super) async fn with(change: impl FnOnce(&mut Api)) -> Self {
-        let cluster = ClusterBed::start().await;
+        let (cluster, roster) = (ClusterBed::start().await, Roster::default());
+        let figures = Figures::new(
+            cluster.catalog.clone(),
+            cluster.members.clone(),
+            cluster.extents.policy,
+            roster.clone(),
+        );
         let mut api = Api {
             catalog: cluster.catalog.clone(),
             extents: cluster.extents.clone(),
@@ -58,7 +65,8 @@ impl TestBed {
             passwords: Passwords::new().unwrap(),
             crowd: Default::default(),
             monitor: None,
-            workers: Workers::states().to_vec(),
+            roster,
+            figures,
             moving: Moving::new(1 << 30),
             deciding: Arc::default(),
             tagging: Arc::default(),

@@ -86,7 +86,7 @@ async fn the_api_describes_itself() {
 async fn metrics_carry_no_names_and_no_invented_methods() {
     let bed = TestBed::start().await;
     let metrics = asterism_service::Metrics::default();
-    bed.api.metrics.register(&metrics, bed.members.clone(), bed.api.workers.clone());
+    bed.api.metrics.register(&metrics, bed.members.clone(), bed.api.roster.clone(), &bed.extents.damage);
     bed.put("editor", "/secret-name", "x").await;
     for method in ["AAA", "BBB"] {
         bed.ask(method, "/api/v1/session").send().await;
