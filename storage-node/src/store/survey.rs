@@ -104,16 +104,23 @@ enum What {
 pub(super) fn survey(directory: &Directory, look: Look) -> Result<Survey, OpenError> {
     let names = directory.names(Folder::Segments)?;
     let mut found = Survey::default();
-    let (mut logs, mut solos) = (Vec::new(), Vec::new());
+    let (mut logs, mut indexes, mut solos) = (Vec::new(), Vec::new(), Vec::new());
     for name in names {
         match Name::parse(&name) {
             Some(Name::Log(id)) => logs.push(id),
             Some(Name::Solo(key, id)) => solos.push((key, id)),
-            Some(Name::Index(_)) => {}
+            Some(Name::Index(id)) => indexes.push(id),
             None => found.strangers.push(name),
         }
     }
     logs.sort_unstable();
+    // One that outlived its log says nothing; a new log with its number would be read from it.
+    for id in indexes {
+        found.segment = found.segment.max(id);
+        if logs.binary_search(&id).is_err() {
+            found.dead.push((Name::Index(id).file(), id));
+        }
+    }
     read_logs(directory, look, logs, &mut found)?;
     let disk = &**directory.disk();
     let cluster = directory.owner().cluster;

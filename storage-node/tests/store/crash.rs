@@ -196,24 +196,27 @@ async fn live(seed: u64) -> u64 {
     world.acknowledged
 }
 
-/// How many seeds; `ASTERISM_SEEDS` asks for more, `ASTERISM_SEED` for one.
-fn seeds(usual: u64) -> std::ops::Range<u64> {
+/// Found a fault once: 7656 a number that was used twice.
+const KNOWN: [u64; 1] = [7656];
+
+/// Which seeds; `ASTERISM_SEEDS` asks for more, `ASTERISM_SEED` for one.
+fn seeds(usual: u64) -> Vec<u64> {
     let number = |name: &str| std::env::var(name).ok().map(|text| text.parse::<u64>().unwrap());
-    if let Some(one) = number("ASTERISM_SEED") {
-        return one..one + 1;
+    match number("ASTERISM_SEED") {
+        Some(one) => vec![one],
+        None => (0..number("ASTERISM_SEEDS").unwrap_or(usual)).chain(KNOWN).collect(),
     }
-    0..number("ASTERISM_SEEDS").unwrap_or(usual)
 }
 
 #[test]
 fn whenever_the_power_goes_what_was_acknowledged_is_there() {
     let seeds = seeds(400);
-    let (mut acknowledged, count) = (0, seeds.end - seeds.start);
+    let (mut acknowledged, count) = (0, seeds.len() as u64);
     for seed in seeds {
         acknowledged += run(live(seed));
     }
     assert!(
-        acknowledged >= count * 20,
+        count == 1 || acknowledged >= count * 20,
         "{acknowledged} acknowledged by {count} seeds are too few to prove anything"
     );
 }
