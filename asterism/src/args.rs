@@ -23,6 +23,9 @@ pub(crate) struct Connection {
     /// API token [default: the saved login]
     #[arg(long, global = true, env = "ASTERISM_TOKEN", hide_env_values = true)]
     pub(crate) token: Option<String>,
+    /// URL of the monitor's own port, which answers for nodes and messages when the cluster's page does not
+    #[arg(long, global = true, env = "ASTERISM_MONITOR", value_name = "URL")]
+    pub(crate) monitor: Option<String>,
     /// Print JSON for programs
     #[arg(long, global = true)]
     pub(crate) json: bool,

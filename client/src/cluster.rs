@@ -6,11 +6,17 @@ use crate::{
     types::{Act, Message, Node, Page, Status},
 };
 use reqwest::Method;
+use std::time::Duration;
 
 impl Client {
     /// Whether the server answers and is ready to work.
     pub async fn is_ready(&self) -> bool {
         self.send(self.request(Method::GET, &["readyz"])).await.is_ok()
+    }
+
+    /// Whether the server says within this time that it is alive.
+    pub async fn answers_within(&self, time: Duration) -> bool {
+        self.send(self.request(Method::GET, &["healthz"]).timeout(time)).await.is_ok()
     }
 
     /// How the cluster is.

@@ -45,6 +45,14 @@ impl Client {
         Ok(Self { http, base, token })
     }
 
+    /// The same caller at another server.
+    ///
+    /// # Errors
+    /// The URL does not parse.
+    pub fn at(&self, base: &str) -> Result<Self, Error> {
+        Self::new(base, self.token.clone())
+    }
+
     /// The server's URL.
     pub fn server(&self) -> &str {
         self.base.as_str().trim_end_matches('/')

@@ -1,12 +1,15 @@
 //! A node is killed: the monitor's own message names the files, and so does the one that went Prometheus → Alertmanager →
-//! webhook. People read it by the API, the command line and the page, and wake the node from there.
+//! webhook. People read it by the API, the command line and the page, and wake the node from there. And with the index-server
+//! frozen, the monitor does the same alone.
 
 use anyhow::{Context, ensure};
+use asterism_e2e::process::signal;
 use asterism_e2e::servers::prometheus::Targets;
 use asterism_e2e::servers::{Alertmanager, Prometheus};
 use asterism_e2e::story::node_is;
 use asterism_e2e::{Cluster, Options, http, locate, page, until, within};
 use reqwest::Method;
+use rustix::process::Signal;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -34,6 +37,13 @@ async fn told(cluster: &Cluster, source: &str, node: &str) -> anyhow::Result<Val
     .await
 }
 
+/// Where the monitor's own page and API are.
+fn monitor_address(cluster: &Cluster) -> anyhow::Result<String> {
+    let config = std::fs::read_to_string(cluster.config("monitor"))?;
+    let listens = config.lines().find_map(|line| line.strip_prefix("http_listen = "));
+    Ok(listens.context("the monitor listens")?.trim_matches('"').to_owned())
+}
+
 async fn patch(cluster: &Cluster, id: &Value, body: Value) -> anyhow::Result<()> {
     http::send(cluster.request(Method::PATCH, &format!("/messages/{id}")).json(&body)).await?.ok().map(drop)
 }
@@ -49,9 +59,7 @@ async fn a_killed_node_is_told_by_both_ways_and_woken_from_the_page() -> anyhow:
 
         let hook = format!("{}/api/v1/alerts/webhook", cluster.url());
         let alertmanager = Alertmanager::start_with_token(&hook, Some(cluster.token())).await?;
-        let config = std::fs::read_to_string(cluster.config("monitor"))?;
-        let listens = config.lines().find_map(|line| line.strip_prefix("http_listen = "));
-        let monitor = listens.context("the monitor listens")?.trim_matches('"').to_owned();
+        let monitor = monitor_address(&cluster)?;
         let rules = locate::repository().join("deploy/prometheus/rules.yml");
         let targets = Targets {
             addresses: vec![monitor],
@@ -112,6 +120,54 @@ async fn a_killed_node_is_told_by_both_ways_and_woken_from_the_page() -> anyhow:
         let kept = messages(&cluster, "").await?;
         let ended = kept.iter().find(|message| message["id"] == own["id"]).context("it is kept")?;
         ensure!(ended["state"] == "resolved" && ended["acts"] == json!([]), "{ended}");
+        Ok(())
+    })
+    .await
+}
+
+#[tokio::test]
+async fn with_the_index_server_frozen_the_monitor_shows_warns_and_wakes() -> anyhow::Result<()> {
+    within(Duration::from_secs(600), async {
+        let cluster =
+            Cluster::start(Options { nodes: 3, policy: "2+1".into(), ..Options::default() }).await?;
+        let monitor = format!("http://{}", monitor_address(&cluster)?);
+        let alone =
+            async |arguments: &[&str]| cluster.cli(&[&["--monitor", &monitor], arguments].concat()).await;
+        // The cluster is ready when the index-server has all nodes; the monitor hears of them a moment later.
+        until("the monitor knows all nodes", ARRIVING_LIMIT, async || {
+            let nodes: Value = serde_json::from_str(&http::get(&format!("{monitor}/api/v1/nodes")).await?)?;
+            let nodes = nodes["items"].as_array().context("a list")?;
+            ensure!(nodes.len() == 3 && nodes.iter().all(|node| node["state"] == "online"), "{nodes:?}");
+            Ok(())
+        })
+        .await?;
+        let index = cluster.processes("index-server");
+        ensure!(index.len() == 1, "{index:?}");
+        let node = cluster.node("n2").await?.pid.context("n2 runs")?;
+        signal(index[0], Signal::STOP)?;
+        signal(node, Signal::KILL)?;
+
+        until("the command line tells of both", ARRIVING_LIMIT, async || {
+            let said = alone(&["messages"]).await?.ok()?;
+            ensure!(
+                said.says("the monitor at") && said.says("No index-server answers"),
+                "{}",
+                said.message()
+            );
+            ensure!(said.says("n2 has died on a live host"), "{}", said.message());
+            Ok(())
+        })
+        .await?;
+        let page = http::get(&monitor).await?;
+        ensure!(page.contains("No index-server answers") && page.contains("Wake n2"), "{page}");
+        alone(&["node", "stop", "n1"]).await?.refused("proof")?;
+        alone(&["node", "wake", "n2"]).await?.ok()?;
+        let nodes = alone(&["node", "ls", "--json"]).await?.json()?;
+        let woken = nodes.as_array().context("a list")?.iter().find(|node| node["name"] == "n2");
+        ensure!(woken.is_some_and(|node| node["state"] == "online"), "{nodes}");
+
+        signal(index[0], Signal::CONT)?;
+        node_is(&cluster, "n2", "online").await?;
         Ok(())
     })
     .await

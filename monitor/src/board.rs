@@ -113,6 +113,17 @@ impl Board {
         changes
     }
 
+    /// Takes up nodes that were known before a restart; what an index-server says later goes before.
+    pub fn recall(&self, nodes: Vec<asterism_proto::index::NodeView>) {
+        let (mut inner, now) = (self.inner(), Instant::now());
+        for view in nodes.into_iter().take(NODES_MAX) {
+            if let (Ok(id), Ok(name)) = (view.node.parse::<NodeId>(), view.name.parse::<NodeName>()) {
+                // No news: it is in the log already.
+                let _known = inner.update(id, name, &view, now);
+            }
+        }
+    }
+
     /// No index-server answers.
     pub fn lose_index(&self, error: &str) {
         let mut inner = self.inner();

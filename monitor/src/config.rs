@@ -38,6 +38,10 @@ pub struct Config {
     /// addresses and the transition log. For a network that is closed by other means.
     #[serde(default)]
     pub insecure_http: bool,
+    /// A file with the token of operators, mode 600: with it, nodes are woken and messages marked at the HTTP port, also
+    /// while no index-server answers. Without it, that port only shows.
+    #[serde(default)]
+    pub operator_token_file: Option<PathBuf>,
     /// The directory of the monitor's own database.
     pub data_dir: PathBuf,
     /// The directory of the monitor's identity (`cert.pem`, `key.pem`, `ca.pem`), made by `asterism ca`.
@@ -120,6 +124,7 @@ impl Config {
             listen: default_listen(),
             http_listen: default_http_listen(),
             insecure_http: false,
+            operator_token_file: None,
             data_dir,
             identity_dir,
             index_servers,

@@ -22,6 +22,7 @@ const MIGRATIONS: &[(i64, &str, &str)] = &[
     (1, "transitions", include_str!("../migrations/0001_transitions.sql")),
     (2, "messages", include_str!("../migrations/0002_messages.sql")),
     (3, "deliveries", include_str!("../migrations/0003_deliveries.sql")),
+    (4, "known nodes", include_str!("../migrations/0004_known_nodes.sql")),
 ];
 
 /// Keeps a second monitor off the data directory for as long as it lives.

@@ -13,6 +13,7 @@ pub mod database;
 pub mod figures;
 pub mod grpc;
 pub mod http;
+pub mod known;
 pub mod messages;
 pub mod power;
 pub mod push;

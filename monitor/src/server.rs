@@ -8,7 +8,8 @@ use crate::{
     database,
     figures::{Figures, Own, Reader},
     grpc::MonitorService,
-    http,
+    http::{self, Pages},
+    known,
     messages::Messages,
     power::Drivers,
     push::Pusher,
@@ -23,7 +24,7 @@ use crate::{
 };
 use anyhow::Context;
 use asterism_proto::{Role, monitor::monitor_server::MonitorServer};
-use asterism_service::{Identity, Metrics, grpc, http as service_http};
+use asterism_service::{Identity, Metrics, Secret, grpc, http as service_http};
 use sqlx::SqlitePool;
 use std::{
     fs::File,
@@ -70,6 +71,8 @@ struct Parts {
     metrics: Metrics,
     pusher: Option<Pusher>,
     tellers: Tellers,
+    pool: SqlitePool,
+    operator: Option<Secret>,
     /// Held until everything has ended.
     lock: Option<File>,
 }
@@ -139,15 +142,19 @@ impl Monitor {
         let Self { listener, http_listener, identity, mut parts, .. } = self;
         let workers = Workers { stop: stop.child_token(), tasks: TaskTracker::new() };
         let _lock = parts.lock.take();
-        let router = http::router(
-            Arc::clone(&parts.board),
-            parts.timeline.clone(),
-            parts.messages.clone(),
-            &parts.config.cluster,
-            parts.metrics.clone(),
-        );
-        workers.spawn(service_http::serve(http_listener, router, HTTP_CONNECTIONS_MAX, workers.stop.clone()));
+        let (metrics, cluster) = (parts.metrics.clone(), parts.config.cluster.as_str().into());
+        let operator = parts.operator.take();
         let service = parts.start(&identity, &workers);
+        let pages = Pages {
+            board: Arc::clone(&service.board),
+            timeline: service.timeline.clone(),
+            messages: service.messages.clone(),
+            acts: Arc::clone(&service.acts),
+            cluster,
+            operator,
+        };
+        let router = http::router(pages, metrics);
+        workers.spawn(service_http::serve(http_listener, router, HTTP_CONNECTIONS_MAX, workers.stop.clone()));
         let acts = service.acts.tasks.clone();
         let routes = Routes::new(MonitorServer::new(service));
         let served = grpc::serve(listener, &identity, routes, workers.stop.clone()).await;
@@ -195,6 +202,7 @@ impl Parts {
         let timeline = Timeline::new(pool.clone());
         let messages = Messages::new(pool.clone());
         let board = Board::new(config.limits(), timeline.last_states().await?);
+        board.recall(known::load(&pool).await?);
         let metrics = Metrics::default();
         let pushes = config.pushgateway.as_ref().map(|_| config.push_interval_seconds.get().as_secs_f64());
         let own = Arc::new(Own::new(pushes, identity.certificate_end()?));
@@ -218,6 +226,8 @@ impl Parts {
             metrics,
             pusher: pusher.transpose()?,
             tellers,
+            pool,
+            operator: config.operator_token_file.as_deref().map(Secret::read).transpose()?,
             lock: Some(lock),
         })
     }
@@ -225,7 +235,18 @@ impl Parts {
     /// Starts every worker; gives the service that stands on them.
     fn start(self, identity: &Identity, workers: &Workers) -> MonitorService {
         let Self {
-            config, board, own, reader, membership, timeline, messages, metrics, pusher, tellers, ..
+            config,
+            board,
+            own,
+            reader,
+            membership,
+            timeline,
+            messages,
+            metrics,
+            pusher,
+            tellers,
+            pool,
+            ..
         } = self;
         let stop = &workers.stop;
         let looks = Looks::register(&metrics);
@@ -233,6 +254,7 @@ impl Parts {
         let every = config.probe_interval_seconds.get();
         workers.spawn(Recorder::new(timeline.clone(), inbox, own).run(stop.clone()));
         let warner = Warner::new(Arc::clone(&board), reader, messages.clone(), &metrics);
+        workers.spawn(known::keep(Arc::clone(&board), pool, stop.clone()));
         if let Some(heartbeat) = tellers.heartbeat {
             workers.spawn(Heartbeat::new(heartbeat, warner.evaluations()).run(stop.clone()));
         }

@@ -166,6 +166,18 @@ impl Timeline {
         Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
     }
 
+    /// The last `limit` rows, newest first.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    pub async fn newest(&self, limit: u32) -> Result<Vec<Transition>, TimelineError> {
+        let rows = sqlx::query("SELECT * FROM transitions ORDER BY seq DESC LIMIT ?")
+            .bind(limit.min(PAGE_MAX))
+            .fetch_all(&self.pool)
+            .await?;
+        Ok(rows.iter().map(read).collect::<Result<_, _>>()?)
+    }
+
     /// The last state of every node in the log, with when and why it came there.
     ///
     /// # Errors

@@ -7,9 +7,12 @@ mod messages;
 pub(crate) mod output;
 mod tags;
 
-use crate::args::{Client as Command, Connection};
+use crate::args::{Client as Command, Connection, Node};
 use asterism_client::Client;
+use std::time::Duration;
 
+/// A server that has not said by then that it is alive is not waited for, if the monitor can be asked.
+const ANSWER: Duration = Duration::from_secs(3);
 const DEFAULT_SERVER: &str = "http://127.0.0.1:8420";
 
 pub(crate) async fn run(command: Command, connection: &Connection) -> anyhow::Result<()> {
@@ -17,7 +20,7 @@ pub(crate) async fn run(command: Command, connection: &Connection) -> anyhow::Re
     if let Command::Login { url, user, password_file } = &command {
         return login::run(url, user, password_file.as_deref(), json).await;
     }
-    let client = connect(connection)?;
+    let client = answering(connect(connection)?, &command, connection).await?;
     match command {
         Command::Login { .. } => unreachable!("handled above"),
         Command::Put { paths } => files::put(&client, &paths, json).await,
@@ -35,6 +38,18 @@ pub(crate) async fn run(command: Command, connection: &Connection) -> anyhow::Re
         Command::Messages { unread, all, read } => messages::run(&client, unread, all, &read, json).await,
         Command::Node(command) => cluster::node(&client, command, json).await,
     }
+}
+
+/// The monitor in the server's place, if the server does not answer and the monitor can.
+async fn answering(client: Client, command: &Command, connection: &Connection) -> anyhow::Result<Client> {
+    let Some(monitor) = &connection.monitor else { return Ok(client) };
+    let shared = matches!(command, Command::Messages { .. })
+        || matches!(command, Command::Node(Node::Ls | Node::Show { .. } | Node::Stop(_) | Node::Wake(_)));
+    if !shared || client.answers_within(ANSWER).await {
+        return Ok(client);
+    }
+    eprintln!("{} does not answer; the monitor at {monitor} answers for it", client.server());
+    Ok(client.at(monitor)?)
 }
 
 /// Server and token: from the arguments or environment, else the saved login.

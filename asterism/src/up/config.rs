@@ -55,6 +55,7 @@ fn monitor(home: &Home, ports: &Ports, options: &Up) -> Table {
         ("identity_dir", path(&home.identity("monitor"))),
         ("index_servers", Value::Array(vec![ports.index.to_string().into()])),
         ("cluster", home.cluster().to_string().into()),
+        ("operator_token_file", path(&home.admin_token())),
         ("log_level", options.log_level.clone().into()),
     ]);
     if let Some(pushgateway) = &options.pushgateway {

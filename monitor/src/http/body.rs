@@ -1,6 +1,12 @@
 //! What the HTTP port answers, as JSON.
 
-use crate::{board::NodeView, messages, timeline};
+use super::operator::outcome;
+use crate::{
+    board::NodeView,
+    messages::{self, MessagesError},
+    timeline,
+};
+use asterism_proto::monitor::ActResponse;
 use axum::{
     http::{StatusCode, header},
     response::{IntoResponse, Response},
@@ -31,10 +37,10 @@ pub(super) struct Node {
     probe_seconds: Option<f64>,
     probe_error: Option<String>,
     pid: Option<u32>,
-    free_bytes: Option<u64>,
-    used_bytes: Option<u64>,
-    capacity_bytes: Option<u64>,
-    shards: Option<u64>,
+    free_bytes: u64,
+    used_bytes: u64,
+    capacity_bytes: u64,
+    shards: u64,
 }
 
 impl From<NodeView> for Node {
@@ -52,10 +58,10 @@ impl From<NodeView> for Node {
             heartbeat_age_seconds: node.heartbeat_age.map(|age| age.as_secs_f64()),
             probe_seconds: node.probe_took.map(|took| took.as_secs_f64()),
             pid: measured.map(|measured| measured.pid),
-            free_bytes: measured.map(|measured| measured.free_bytes),
-            used_bytes: measured.map(|measured| measured.used_bytes),
-            capacity_bytes: measured.map(|measured| measured.capacity_bytes),
-            shards: measured.map(|measured| measured.shards),
+            free_bytes: measured.map_or(0, |measured| measured.free_bytes),
+            used_bytes: measured.map_or(0, |measured| measured.used_bytes),
+            capacity_bytes: measured.map_or(0, |measured| measured.capacity_bytes),
+            shards: measured.map_or(0, |measured| measured.shards),
             cause: node.cause,
             probe_error: node.probe_error,
         }
@@ -104,6 +110,7 @@ pub(super) struct Message {
     tags: Vec<String>,
     parent: Option<i64>,
     children: u64,
+    read: bool,
     acknowledged_by: Option<String>,
     silenced: bool,
     acts: Vec<MessageAct>,
@@ -139,6 +146,7 @@ impl From<messages::Message> for Message {
             tags,
             parent: message.parent,
             children: message.children,
+            read: message.read,
             acknowledged_by: message.acknowledged_by,
             silenced: message.silenced,
             acts: acts.into_iter().collect(),
@@ -167,6 +175,43 @@ impl Target {
     }
 }
 
+/// What came of an act, as the index-server's API says it.
+#[derive(Serialize)]
+pub(super) struct Act {
+    pub(super) outcome: &'static str,
+    state: String,
+    pub(super) message: String,
+    groups_counted: u32,
+    groups_below_floor: u32,
+    worst_margin: i32,
+    files_touched: u64,
+    owners: Vec<String>,
+    tags: Vec<String>,
+}
+
+impl From<ActResponse> for Act {
+    fn from(response: ActResponse) -> Self {
+        Self {
+            outcome: outcome(response.outcome()),
+            state: response.state,
+            message: response.message,
+            groups_counted: response.groups_counted,
+            groups_below_floor: response.groups_below_floor,
+            worst_margin: response.worst_margin,
+            files_touched: response.files_touched,
+            owners: response.owners,
+            tags: response.tags,
+        }
+    }
+}
+
+/// What came of a webhook's alerts.
+#[derive(Serialize)]
+pub(super) struct Taken {
+    pub(super) alerts: usize,
+    pub(super) dropped: usize,
+}
+
 /// An error (RFC 9457).
 #[derive(Serialize)]
 pub(super) struct Problem {
@@ -175,13 +220,37 @@ pub(super) struct Problem {
     title: &'static str,
     status: u16,
     code: &'static str,
-    detail: &'static str,
+    detail: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    act: Option<Box<Act>>,
 }
 
 impl Problem {
     pub(super) fn new(status: StatusCode, code: &'static str, detail: &'static str) -> Self {
         let title = status.canonical_reason().unwrap_or("error");
-        Self { kind: "about:blank", title, status: status.as_u16(), code, detail }
+        Self {
+            kind: "about:blank",
+            title,
+            status: status.as_u16(),
+            code,
+            detail: detail.to_owned(),
+            act: None,
+        }
+    }
+
+    /// The messages do not work; why is in the log.
+    pub(super) fn of_messages(error: MessagesError) -> Self {
+        tracing::error!(error = &error as &dyn std::error::Error, "messages cannot be used");
+        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "the messages cannot be used")
+    }
+
+    /// The same, of an act that was refused or failed.
+    pub(super) fn with_act(self, act: Act) -> Self {
+        Self { detail: act.message.clone(), act: Some(Box::new(act)), ..self }
+    }
+
+    pub(super) fn detail(&self) -> &str {
+        &self.detail
     }
 }
 

@@ -1,13 +1,15 @@
 //! From a fault to the message that names it.
 
 use crate::{
+    alone::{self, call},
     bed::{Bed, Running, eventually},
-    pages::json,
+    pages,
 };
-use serde_json::Value;
+use reqwest::Method;
+use serde_json::{Value, json};
 
 async fn open(monitor: &Running) -> Vec<Value> {
-    json(monitor.http_address, "/api/v1/messages?open=true").await["items"].as_array().unwrap().clone()
+    pages::json(monitor.http_address, "/api/v1/messages?open=true").await["items"].as_array().unwrap().clone()
 }
 
 async fn told(monitor: &Running, name: &str) -> Value {
@@ -23,23 +25,27 @@ async fn told(monitor: &Running, name: &str) -> Value {
 #[tokio::test]
 async fn a_dead_node_is_a_message_that_names_its_files_and_ends_with_it() {
     let bed = Bed::new(2).await;
-    let monitor = bed.monitor().await;
+    let monitor = bed.monitor_with(&alone::config(&bed)).await;
+    monitor.wait_for("n2", "online").await;
+    monitor.wait_for("n1", "online").await;
     bed.nodes[0].kill().await;
     let message = told(&monitor, "NodeProcessDead").await;
     assert_eq!((&message["labels"]["node"], &message["severity"]), (&"n1".into(), &"warning".into()));
-    eventually("the files are named", async || {
-        let message = told(&monitor, "NodeProcessDead").await;
-        (&message["files"], &message["owners"][0], &message["tags"][0])
-            == (&Value::from(7), &"ada".into(), &"n1".into())
-    })
-    .await;
+    eventually("the files are counted", async || told(&monitor, "NodeProcessDead").await["files"] == 7).await;
+    assert_eq!(
+        told(&monitor, "NodeProcessDead").await["owners"],
+        json!([]),
+        "whose they are is for operators"
+    );
+    let (_, shown) = call(&monitor, Method::GET, "/api/v1/messages?open=true", alone::TOKEN, "").await;
+    assert_eq!((&shown["items"][0]["owners"], &shown["items"][0]["tags"]), (&json!(["ada"]), &json!(["n1"])));
     // A restart of the monitor begins no new message.
     monitor.stop().await;
     let monitor = bed.monitor_with(&bed.config("")).await;
     assert_eq!(told(&monitor, "NodeProcessDead").await["id"], message["id"]);
     bed.nodes[0].start().await;
     eventually("it has ended", async || open(&monitor).await.is_empty()).await;
-    let all = json(monitor.http_address, "/api/v1/messages").await;
+    let all = pages::json(monitor.http_address, "/api/v1/messages").await;
     assert_eq!(
         (&all["items"][0]["id"], &all["items"][0]["name"]),
         (&message["id"], &"NodeProcessDead".into())
