@@ -43,6 +43,9 @@ struct Stored {
 
 impl Stored {
     fn verify(&self, key: ShardKey) -> Verified {
+        if self.extent.id != key.extent {
+            return Verified::Corrupt { bad_cells: 1 };
+        }
         let identity = self.extent.identity(usize::from(key.slot));
         let bad = |(index, cell): &(usize, &Cell)| {
             cell.checksum != cell_checksum(&identity, *index as u32, &cell.data)
