@@ -26,8 +26,6 @@ pub struct Counted {
     pub extents: u64,
     /// Their shards that verify on the right nodes.
     pub shards: u64,
-    /// Damage on the one disk that had some, which nobody has read yet.
-    pub latent: u64,
     /// Shards that no file has: remains of uploads that an end cut off.
     pub orphans: u64,
     /// Until everything was whole.
@@ -110,7 +108,7 @@ async fn what_is_missing(index: &Index, running: &Running) -> String {
 /// Counts every shard of every file on the disk of its node.
 ///
 /// # Errors
-/// One is missing or does not verify, but for those on a disk that was damaged.
+/// One is missing or does not verify.
 pub async fn count(injector: &Injector, ledger: &Shared<Ledger>) -> Result<Counted, String> {
     let Some(running) = injector.index.running() else { return Err("no index-server runs".into()) };
     let mut counted = Counted::default();
@@ -123,7 +121,6 @@ pub async fn count(injector: &Injector, ledger: &Shared<Ledger>) -> Result<Count
                 known.insert((*node, extent.key(slot)));
                 match verify(injector, *node, extent.key(slot)).await {
                     Ok(()) => counted.shards += 1,
-                    Err(_) if injector.rotten() == Some(host(*node)) => counted.latent += 1,
                     Err(error) => {
                         return Err(format!(
                             "{path}: shard {slot} of extent {} on node {} is not valid, though all is said to be whole: {error}",

@@ -6,16 +6,20 @@ use crate::{
     network::Network,
     node::Node,
     process::Host,
+    requests::Ask,
     trace::Trace,
     world::Wall,
 };
-use asterism_service::failpoint::{ALL, Reach};
+use asterism_service::failpoint::ALL;
 use asterism_storage_node::disk::{Fault, Folder, Operation, SimDisk};
+use axum::http::Method;
 use std::{collections::BTreeMap, rc::Rc, time::Duration};
 use tokio::time::{Instant, sleep_until};
 
 /// As large as only a disk is that never runs full.
 const ROOM: u64 = 1 << 40;
+/// By so much does the clock jump at most, in both directions.
+const JUMP_MS: u64 = 3_600_000;
 /// The injector looks at least this often whether the index-server has ended.
 const LOOK: Duration = Duration::from_millis(250);
 
@@ -38,9 +42,11 @@ pub enum Kind {
     DiskReplaced,
     BitRot,
     ClockJump,
+    NodeWeighed,
+    NodeDrained,
 }
 
-const KINDS: [Kind; 15] = [
+const KINDS: [Kind; 17] = [
     Kind::NodeKilled,
     Kind::NodeStopped,
     Kind::PowerCut,
@@ -56,6 +62,8 @@ const KINDS: [Kind; 15] = [
     Kind::DiskReplaced,
     Kind::BitRot,
     Kind::ClockJump,
+    Kind::NodeWeighed,
+    Kind::NodeDrained,
 ];
 
 /// What ends a fault.
@@ -148,9 +156,14 @@ impl Injector {
         self.start_index().await
     }
 
-    /// The victim's disk holds damage that nobody may have read yet.
-    pub fn rotten(&self) -> Option<Host> {
-        self.done.contains_key(&Kind::BitRot).then_some(self.victim)
+    /// A disk may hold damage that nobody has read yet.
+    pub fn has_rot(&self) -> bool {
+        self.done.contains_key(&Kind::BitRot)
+    }
+
+    /// The clock is set well forwards, past every time at which it was set back: what is done now and then is due.
+    pub fn let_time_pass(&self) {
+        self.wall.jump(2 * JUMP_MS as i64 * 24);
     }
 
     async fn start_index(&mut self) -> Result<(), String> {
@@ -211,9 +224,7 @@ impl Injector {
             Kind::PowerCutEverywhere => (1..=self.nodes.len()).for_each(|host| self.cut_power(host)),
             Kind::IndexKilled => self.index.kill(),
             Kind::IndexEndsAtPoint => {
-                let points: Vec<_> =
-                    ALL.iter().filter(|point| point.reached_by == Reach::Simulation).collect();
-                if let Some(point) = self.chance.pick(&points).copied() {
+                if let Some(point) = self.chance.pick(ALL).copied() {
                     let after = self.chance.below(4);
                     self.trace.note(format_args!("at {} after {after}", point.name));
                     self.index.end_at(End { point: point.name, after });
@@ -253,10 +264,24 @@ impl Injector {
             }
             Kind::BitRot => self.rot(),
             Kind::ClockJump => {
-                let by = self.chance.within(0..7_200_000) as i64 - 3_600_000;
+                let by = self.chance.within(0..2 * JUMP_MS) as i64 - JUMP_MS as i64;
                 self.wall.jump(by);
             }
+            Kind::NodeWeighed => {
+                let factor = [0.1, 0.5, 1.0, 2.0, 10.0][self.chance.index(5)];
+                let ask = Ask::new(Method::PUT, format!("/api/v1/nodes/n{host}/weight"));
+                self.act(ask.json(&serde_json::json!({ "factor": factor }))).await;
+            }
+            Kind::NodeDrained => {
+                self.act(Ask::new(Method::POST, format!("/api/v1/nodes/n{host}/drain"))).await;
+            }
         }
+    }
+
+    /// What an operator does; it may be refused.
+    async fn act(&self, ask: Ask) {
+        let answer = ask.send(&self.index).await;
+        self.trace.note(format_args!("the operator is told: {}", answer.word()));
     }
 
     fn cut_power(&mut self, host: Host) {

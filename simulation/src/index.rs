@@ -41,6 +41,8 @@ pub(crate) const JOIN_TOKEN: &str = "the simulated cluster's join token";
 pub(crate) const API_TOKEN: &str = "the simulated user's token";
 /// So long do deleted files stay in the trash.
 const TRASH_KEPT: Duration = Duration::from_secs(5);
+/// From one scrub to the next.
+pub(crate) const SCRUB_EVERY: Duration = Duration::from_secs(15);
 const GROUPS: u32 = 16;
 const CATALOG: &str = "catalog.db";
 const YIELDS: u32 = 1000;
@@ -219,6 +221,7 @@ async fn start(directory: &Path, settings: &Settings) -> anyhow::Result<Running>
     tokio::spawn(serving);
     let mut workers = core.workers;
     workers.trash_kept = TRASH_KEPT;
+    workers.scrubbing.every = SCRUB_EVERY;
     let extents = workers.extents.clone();
     tokio::spawn(workers.run(stop.clone()));
     Ok(Running { process, router: core.router, extents, stop })

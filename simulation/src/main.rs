@@ -83,7 +83,6 @@ impl Sum {
             ("reads failed", report.sent.unread),
             ("extents counted", report.counted.extents),
             ("shards counted", report.counted.shards),
-            ("latent damage", report.counted.latent),
             ("orphans", report.counted.orphans),
         ];
         for (name, figure) in figures {

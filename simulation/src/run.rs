@@ -6,7 +6,7 @@ use crate::{
     chance::Chance,
     client::{Client, Sent},
     faults::{Injector, Kind},
-    index::{Index, Settings},
+    index::{self, Index, Settings},
     ledger::{Compared, Ledger},
     network::Network,
     node::Node,
@@ -140,9 +140,15 @@ async fn play(
     faults?;
     injector.heal().await?;
     let healed_in = census::wait_until_whole(injector, ledger).await?;
+    if injector.has_rot() {
+        // What nobody has read since is found by a scrub that begins now.
+        injector.let_time_pass();
+        sleep(index::SCRUB_EVERY * 3).await;
+        census::wait_until_whole(injector, ledger).await?;
+    }
     *counted = Counted { healed_in, ..census::count(injector, ledger).await? };
     read_all(clients, ledger).await?;
-    lose_nodes(injector, chance, counted.latent > 0);
+    lose_nodes(injector, chance);
     read_all(clients, ledger).await
 }
 
@@ -189,11 +195,10 @@ async fn read_all(clients: &mut [Client], ledger: &Shared<Ledger>) -> Result<(),
 }
 
 /// As many nodes die as any file must survive.
-fn lose_nodes(injector: &mut Injector, chance: &mut Chance, has_latent_damage: bool) {
+fn lose_nodes(injector: &mut Injector, chance: &mut Chance) {
     let Some(running) = injector.index.running() else { return };
-    let losses = running.extents.policy.parity() - usize::from(has_latent_damage);
     let mut left: Vec<usize> = (0..injector.nodes.len()).collect();
-    for _ in 0..losses {
+    for _ in 0..running.extents.policy.parity() {
         let node = left.remove(chance.index(left.len()));
         injector.nodes[node].kill();
     }

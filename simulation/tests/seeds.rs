@@ -1,28 +1,21 @@
 //! Some seeds in every test run; `make simulate` runs many more.
 
-use asterism_service::failpoint::{ALL, Reach};
+use asterism_service::failpoint::ALL;
 use asterism_simulation::{Broken, run};
 use std::collections::BTreeSet;
 
-/// A run of these takes about two minutes on two busy cores.
-const SEEDS: u64 = 60;
-
-/// Seeds that once showed a violation.
-const FOUND: [u64; 0] = [];
+/// About a minute of one processor.
+const SEEDS: u64 = 40;
 
 #[test]
 fn nothing_acknowledged_is_lost_and_every_failpoint_is_passed() {
     let mut passed = BTreeSet::new();
-    for seed in FOUND.into_iter().chain(0..SEEDS) {
+    for seed in 0..SEEDS {
         let report = run(seed, Broken::Nothing, false);
         assert_eq!(report.violation, None, "replay it with ASTERISM_SEED={seed} make simulate");
         passed.extend(report.hits.into_keys());
     }
-    let never: Vec<&str> = ALL
-        .iter()
-        .filter(|point| point.reached_by == Reach::Simulation && !passed.contains(point.name))
-        .map(|point| point.name)
-        .collect();
+    let never: Vec<&str> = ALL.iter().map(|point| point.name).filter(|name| !passed.contains(name)).collect();
     assert_eq!(never, Vec::<&str>::new(), "failpoints that no seed came to");
 }
 

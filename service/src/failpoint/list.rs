@@ -85,28 +85,28 @@ pub const ALL: &[Failpoint] = &[
     point("scrub.page_read", Processes, "a page of extents was scrubbed; the walk still stands before it"),
     point("scrub.noted", Processes, "a shard that the scrub found bad is on the list of short shards"),
     // Moving shards between nodes.
-    point("moves.planned", Processes, "what is to move is in the catalog; nothing has moved"),
+    point("moves.planned", Simulation, "what is to move is in the catalog; nothing has moved"),
     point(
         "moves.copied",
-        Processes,
+        Simulation,
         "a batch of shards is durable on its new nodes; it has not been read back",
     ),
     point(
         "moves.counted",
-        Processes,
+        Simulation,
         "a batch of shards was read back as valid on its new nodes; the catalog names the old ones",
     ),
     point(
         "moves.relocated",
-        Processes,
+        Simulation,
         "the catalog names the new nodes of a batch and has the old shards queued for removal",
     ),
     point(
         "moves.before_switch",
-        Processes,
+        Simulation,
         "all shards of a position were carried; its group still names the old node",
     ),
-    point("moves.switched", Processes, "a group names its new node; this process still knows the old one"),
+    point("moves.switched", Simulation, "a group names its new node; this process still knows the old one"),
     // Leading.
     point("lease.taken", Simulation, "the lease for background work is taken; no work has begun under it"),
 ];
