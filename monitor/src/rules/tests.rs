@@ -180,15 +180,33 @@ fn the_rule_file_in_the_repository_is_made_of_the_table() {
     assert_eq!(kept, prometheus::rule_file(), "run: monitor rules > deploy/prometheus/rules.yml");
 }
 
+#[test]
+fn the_alertmanager_example_is_taken_and_names_alerts_that_there_are() {
+    let path = root().join("deploy/prometheus/alertmanager.yml");
+    run("amtool", &["check-config", path.to_str().unwrap()]);
+    let text = std::fs::read_to_string(&path).unwrap();
+    let matchers = text.lines().filter(|line| line.contains("alertname ="));
+    let words = matchers.flat_map(|line| line.split(|c: char| !c.is_ascii_alphanumeric()));
+    let names: Vec<&str> = words.filter(|word| word.starts_with(|c: char| c.is_ascii_uppercase())).collect();
+    assert!(names.len() > 10, "{names:?}");
+    for name in names {
+        // `NodeDisk.+` stands for several.
+        assert!(RULES.iter().any(|rule| rule.name.starts_with(name)), "{name} is no alert");
+    }
+}
+
 /// Runs promtool, which comes with Prometheus.
 fn promtool(arguments: &[&str]) {
-    let output =
-        Command::new("promtool").args(arguments).output().expect("promtool is installed with Prometheus");
+    run("promtool", arguments);
+}
+
+fn run(program: &str, arguments: &[&str]) {
+    let output = Command::new(program).args(arguments).output().expect("make test-servers installs it");
     let said =
         [output.stdout, output.stderr].map(|said| String::from_utf8_lossy(&said).into_owned()).concat();
     assert!(
         output.status.success(),
-        "promtool {arguments:?}: {}",
+        "{program} {arguments:?}: {}",
         said.chars().take(4000).collect::<String>()
     );
 }
@@ -197,6 +215,12 @@ fn promtool(arguments: &[&str]) {
 fn prometheus_takes_the_rule_file_and_its_tests_hold() {
     let rules = root().join("deploy/prometheus/rules.yml");
     promtool(&["check", "rules", rules.to_str().unwrap()]);
+    promtool(&[
+        "check",
+        "config",
+        "--syntax-only",
+        root().join("deploy/prometheus/prometheus.yml").to_str().unwrap(),
+    ]);
     promtool(&["test", "rules", root().join("deploy/prometheus/rules_test.yml").to_str().unwrap()]);
 }
 
