@@ -216,6 +216,15 @@ pub(crate) enum Client {
     /// Storage nodes
     #[command(subcommand)]
     Node(Node),
+    /// Compare metadata, shards and tag graph; fails if something differs and was not made good
+    Fsck {
+        /// Make differences good
+        #[arg(long)]
+        repair: bool,
+        /// Set aside what nothing names, also when that is more than a hundredth of all shards
+        #[arg(long, requires = "repair")]
+        force: bool,
+    },
 }
 
 #[derive(Subcommand)]

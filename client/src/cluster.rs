@@ -3,7 +3,7 @@
 use crate::{
     error::Error,
     http::{Client, decode, with_query},
-    types::{Act, Message, Node, Page, Status},
+    types::{Act, Fsck, Message, Node, Page, Status},
 };
 use reqwest::Method;
 use std::time::Duration;
@@ -88,5 +88,24 @@ impl Client {
         let request = self.request(Method::PUT, &["api", "v1", "nodes", name, "weight"]);
         let request = request.json(&serde_json::json!({ "factor": factor }));
         decode(self.send(with_query(request, &[("dry_run", dry_run.to_string().as_str())])).await?).await
+    }
+
+    /// Has the metadata compared with the shards and the tag graph, and differences made good if `repair`.
+    ///
+    /// # Errors
+    /// A comparison is under way, the caller may not, or the server is not reached.
+    pub async fn fsck(&self, repair: bool, force: bool) -> Result<Fsck, Error> {
+        let request = self.request(Method::POST, &["api", "v1", "fsck"]);
+        let query = [("repair", repair.to_string()), ("force", force.to_string())];
+        let query: Vec<(&str, &str)> = query.iter().map(|(name, value)| (*name, value.as_str())).collect();
+        decode(self.send(with_query(request, &query)).await?).await
+    }
+
+    /// The comparison that is under way, or the last one.
+    ///
+    /// # Errors
+    /// The caller may not, or the server is not reached.
+    pub async fn fsck_report(&self) -> Result<Fsck, Error> {
+        self.get(&["api", "v1", "fsck"], &[]).await
     }
 }

@@ -300,6 +300,40 @@ pub struct Groups {
     pub by_margin: BTreeMap<String, u64>,
 }
 
+/// A comparison of metadata, shards and tag graph.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Fsck {
+    /// `none`, `waiting`, `running`, `done` or `failed`.
+    pub state: String,
+    /// Differences are made good.
+    pub repair: bool,
+    /// Shards that were looked at.
+    pub shards: u64,
+    /// Files that were compared with the graph.
+    pub files: u64,
+    /// Nodes that were away.
+    pub unchecked_nodes: Vec<String>,
+    /// By kind, also those of which there are none.
+    pub differences: Vec<Difference>,
+    /// Why it ended early.
+    pub error: Option<String>,
+}
+
+/// One kind of difference.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Difference {
+    /// For programs.
+    pub kind: String,
+    /// For people.
+    pub meaning: String,
+    /// That were found.
+    pub count: u64,
+    /// That were made good, or given to those who do it.
+    pub repaired: u64,
+    /// The first of them.
+    pub examples: Vec<String>,
+}
+
 /// A background worker.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Background {

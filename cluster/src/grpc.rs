@@ -2,12 +2,14 @@
 
 use crate::{
     extent::{Extent, ShardKey},
-    shards::{Cell, Deleted, FoundShard, OpenShard, PutStep, Shards, Verified},
+    shards::{Aside, AsideAct, Cell, Deleted, FoundShard, OpenShard, PutStep, Shards, Verified},
 };
 use asterism_erasure::Policy;
 use asterism_proto::{
     ExtentId, NodeId, Role, ShardError, ShardErrorKind,
-    storage::{self, delete_result, shard_store_client::ShardStoreClient, verify_result},
+    storage::{
+        self, aside_request, aside_result, delete_result, shard_store_client::ShardStoreClient, verify_result,
+    },
     wire::{Messages, chunks, frame},
 };
 use asterism_service::grpc::{Dial, Target};
@@ -158,6 +160,28 @@ impl Shards for GrpcShards {
         })
     }
 
+    fn aside(
+        &self,
+        node: NodeId,
+        act: AsideAct,
+        keys: Vec<ShardKey>,
+        epoch: u64,
+    ) -> BoxFuture<'static, Result<Vec<Aside>, ShardError>> {
+        let client = self.client(node);
+        Box::pin(async move {
+            let act = match act {
+                AsideAct::SetAside => aside_request::Act::SetAside,
+                AsideAct::BringBack => aside_request::Act::BringBack,
+                AsideAct::LetGo => aside_request::Act::LetGo,
+            };
+            let keys = keys.into_iter().map(wire_key).collect();
+            let request = storage::AsideRequest { keys, epoch, act: act.into() };
+            let answer = timeout(CALL_DEADLINE, async { Ok::<_, ShardError>(client?.aside(request).await?) });
+            let results = answer.await.map_err(|_| late())??.into_inner().results;
+            Ok(results.iter().map(|result| aside(result.outcome())).collect())
+        })
+    }
+
     fn list(
         &self,
         node: NodeId,
@@ -286,6 +310,14 @@ fn deleted(outcome: delete_result::Outcome) -> Deleted {
         delete_result::Outcome::Removed => Deleted::Removed,
         delete_result::Outcome::Absent => Deleted::Absent,
         delete_result::Outcome::Failed | delete_result::Outcome::Unspecified => Deleted::Failed,
+    }
+}
+
+fn aside(outcome: aside_result::Outcome) -> Aside {
+    match outcome {
+        aside_result::Outcome::Done => Aside::Done,
+        aside_result::Outcome::Absent => Aside::Absent,
+        aside_result::Outcome::Failed | aside_result::Outcome::Unspecified => Aside::Failed,
     }
 }
 

@@ -22,6 +22,8 @@ pub use hedge::HedgeDelay;
 pub use read::{ReadError, Reader};
 pub use rebuild::{RebuildError, rebuild};
 pub use relocate::{Relocation, Transfer, relocate};
-pub use shards::{Cell, CellStream, Deleted, FoundShard, OpenShard, PutStep, Shards, Verified};
+pub use shards::{
+    Aside, AsideAct, Cell, CellStream, Deleted, FoundShard, OpenShard, PutStep, Shards, Verified,
+};
 pub use stripe::{StripeBuffer, StripePool};
 pub use write::{ExtentWriter, WriteError, Written};

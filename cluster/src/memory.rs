@@ -2,7 +2,7 @@
 
 use crate::{
     extent::{Extent, ShardKey},
-    shards::{Cell, Deleted, FoundShard, OpenShard, PutStep, Shards, Verified},
+    shards::{Aside, AsideAct, Cell, Deleted, FoundShard, OpenShard, PutStep, Shards, Verified},
 };
 use asterism_erasure::cell_checksum;
 use asterism_proto::{NodeId, ShardError, ShardErrorKind};
@@ -62,6 +62,7 @@ struct Node {
     fault: Fault,
     epoch: u64,
     shards: BTreeMap<ShardKey, Stored>,
+    aside: BTreeMap<ShardKey, Stored>,
 }
 
 /// Nodes in memory; clones share them.
@@ -109,6 +110,11 @@ impl MemoryShards {
             stored.is_some_and(|stored| stored.verify(key) == Verified::Valid)
         };
         (0..extent.policy.total()).filter(|&slot| valid(slot)).count()
+    }
+
+    /// Shards that a node has set aside.
+    pub fn aside_count(&self, node: NodeId) -> usize {
+        self.nodes().get(&node).map_or(0, |node| node.aside.len())
     }
 
     /// Shards on a node.
@@ -242,6 +248,34 @@ impl Shards for MemoryShards {
             let node = nodes.entry(node).or_default();
             let verify = |key| node.shards.get(&key).map_or(Verified::Absent, |stored| stored.verify(key));
             Ok(keys.into_iter().map(verify).collect())
+        })
+    }
+
+    fn aside(
+        &self,
+        node: NodeId,
+        act: AsideAct,
+        keys: Vec<ShardKey>,
+        epoch: u64,
+    ) -> BoxFuture<'static, Result<Vec<Aside>, ShardError>> {
+        let nodes = self.clone();
+        Box::pin(async move {
+            nodes.enter(node).await?;
+            let mut nodes = nodes.nodes();
+            let Node { epoch: highest, shards, aside, .. } = nodes.entry(node).or_default();
+            if epoch < *highest {
+                return Err(ShardError::new(ShardErrorKind::Stale, "epoch is over"));
+            }
+            *highest = epoch;
+            let done = |key: ShardKey| {
+                let found = match act {
+                    AsideAct::SetAside => shards.remove(&key).map(|stored| aside.insert(key, stored)),
+                    AsideAct::BringBack => aside.remove(&key).map(|stored| shards.insert(key, stored)),
+                    AsideAct::LetGo => aside.remove(&key).map(Some),
+                };
+                if found.is_some() { Aside::Done } else { Aside::Absent }
+            };
+            Ok(keys.into_iter().map(done).collect())
         })
     }
 

@@ -66,6 +66,28 @@ pub enum Verified {
     Failed,
 }
 
+/// What is done with shards that nothing names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsideAct {
+    /// Out of the way: not listed or found any more; the bytes stay on the node.
+    SetAside,
+    /// Stored again, each cell checked.
+    BringBack,
+    /// Removed for good.
+    LetGo,
+}
+
+/// What became of a shard that was to be set aside, brought back or let go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Aside {
+    /// It was done.
+    Done,
+    /// There is no such shard, or none that was set aside.
+    Absent,
+    /// The node could not do it.
+    Failed,
+}
+
 /// A shard as a node lists it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FoundShard {
@@ -118,6 +140,15 @@ pub trait Shards: Send + Sync + 'static {
         node: NodeId,
         keys: Vec<ShardKey>,
     ) -> BoxFuture<'static, Result<Vec<Verified>, ShardError>>;
+
+    /// Sets shards aside, brings them back or lets them go, under a lease's epoch; one outcome per key, in order.
+    fn aside(
+        &self,
+        node: NodeId,
+        act: AsideAct,
+        keys: Vec<ShardKey>,
+        epoch: u64,
+    ) -> BoxFuture<'static, Result<Vec<Aside>, ShardError>>;
 
     /// A page of the node's shards beyond `after`, in key order; empty at the end.
     fn list(

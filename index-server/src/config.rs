@@ -42,6 +42,9 @@ pub struct Config {
     /// Most that is moved between storage nodes when one is added, drained or re-weighted, in MiB per second.
     #[serde(default = "default_moves_mib_per_second")]
     pub moves_mib_per_second: u32,
+    /// Shards that nothing names are looked for this often, in minutes; they are set aside two such times later at the earliest.
+    #[serde(default = "default_orphans_minutes")]
+    pub orphans_minutes: u32,
     /// A node that should be up and stays away is waited for so many minutes; then its shards are rebuilt on spare nodes.
     #[serde(default = "default_spare_after_minutes")]
     pub spare_after_minutes: u32,
@@ -79,6 +82,10 @@ fn default_upload_bytes_max() -> u64 {
 
 fn default_moves_mib_per_second() -> u32 {
     64
+}
+
+fn default_orphans_minutes() -> u32 {
+    60
 }
 
 fn default_spare_after_minutes() -> u32 {

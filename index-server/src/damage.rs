@@ -16,6 +16,8 @@ pub enum FoundBy {
     Scrub,
     /// The count of a node that came back.
     Census,
+    /// A comparison that somebody asked for.
+    Fsck,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -43,6 +45,7 @@ impl Damage {
             FoundBy::Read => "read",
             FoundBy::Scrub => "scrub",
             FoundBy::Census => "census",
+            FoundBy::Fsck => "fsck",
         };
         let kind = match verdict {
             Verified::Absent => "missing",

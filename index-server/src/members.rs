@@ -89,6 +89,8 @@ struct Seen {
     members: BTreeMap<NodeId, Member>,
     /// Started anew, and not yet counted.
     uncounted: BTreeSet<NodeId>,
+    /// Came back, and may hold what was to be removed meanwhile.
+    behind: BTreeSet<NodeId>,
     /// There are files, so a node that says it holds nothing may have lost everything while nobody watched.
     files_exist: bool,
     groups: Arc<Vec<Group>>,
@@ -177,7 +179,11 @@ impl Members {
                 before.map_or(files_exist && said.shards == 0, |(_, shards)| said.shards < shards);
             member.stall = None;
         }
+        let was_away = !member.is_heard();
         member.heard = Some((Instant::now(), said));
+        if started || was_away {
+            seen.behind.insert(node);
+        }
         if started {
             seen.uncounted.insert(node);
         }
@@ -225,6 +231,21 @@ impl Members {
     /// Nodes that started anew and have not been counted since.
     pub fn to_be_counted(&self) -> BTreeSet<NodeId> {
         self.read().uncounted.clone()
+    }
+
+    /// Nodes that came back and have not removed yet what they should have removed meanwhile.
+    pub fn behind(&self) -> BTreeSet<NodeId> {
+        self.read().behind.clone()
+    }
+
+    /// Whether a node came back and has not caught up: it gets nothing from the background work before.
+    pub fn is_behind(&self, node: NodeId) -> bool {
+        self.read().behind.contains(&node)
+    }
+
+    /// A node has removed everything that it should have removed while it was away.
+    pub fn caught_up(&self, node: NodeId) {
+        self.write().behind.remove(&node);
     }
 
     /// What the node holds is known again.

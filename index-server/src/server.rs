@@ -7,12 +7,12 @@ use crate::{
     damage::Damage,
     events::Events,
     figures::Figures,
-    files::{self, Extents},
+    files::{self, Extents, Running},
     graph::{self, TagGraph},
     members::Members,
     membership::MembershipService,
     metrics::HttpMetrics,
-    workers::{self, Moving, Pace, Roster, Scrubbing, Workers},
+    workers::{self, Allowance, Fsck, Moving, Pace, Roster, Scrubbing, Workers},
 };
 use anyhow::Context;
 use asterism_cluster::{GrpcShards, Shards};
@@ -143,6 +143,7 @@ impl Core {
             repair: Arc::default(),
             stripes: files::stripes(config.policy),
             fresh: Arc::default(),
+            running: Running::default(),
             damage: Damage::default(),
         };
         let (tagging, projecting) = (Arc::<Notify>::default(), Arc::<Notify>::default());
@@ -150,7 +151,7 @@ impl Core {
         let (events, roster) = (Events::default(), Roster::default());
         let figures = Figures::new(catalog.clone(), members.clone(), config.policy, roster.clone());
         let moving = Moving::new(u64::from(config.moves_mib_per_second) << 20);
-        let deciding = Arc::default();
+        let (deciding, fsck) = (Arc::default(), Fsck::default());
         let api = Api {
             catalog: catalog.clone(),
             extents: extents.clone(),
@@ -163,6 +164,7 @@ impl Core {
             monitor: monitor(config, &*dial)?,
             roster: roster.clone(),
             figures: figures.clone(),
+            fsck: fsck.clone(),
             moving: moving.clone(),
             deciding: Arc::clone(&deciding),
             tagging: Arc::clone(&tagging),
@@ -197,6 +199,9 @@ impl Core {
             tagging,
             projecting,
             moving,
+            orphans_every: Duration::from_secs(u64::from(config.orphans_minutes) * 60),
+            allowance: Allowance::default(),
+            fsck,
             spare_after: Duration::from_secs(u64::from(config.spare_after_minutes) * 60),
             scrubbing: Scrubbing {
                 pace: Pace::new(

@@ -3,7 +3,7 @@
 use crate::{
     catalog::{Catalog, Entry, Group, Intent, NewExtent, NewFile, NodeRow, Replace, Role, UserName},
     damage::Damage,
-    files::{self, Extents},
+    files::{self, Extents, Running},
     members::Members,
 };
 use asterism_cluster::{
@@ -79,6 +79,7 @@ impl ClusterBed {
             repair: Arc::default(),
             stripes: files::stripes(policy),
             fresh: Arc::default(),
+            running: Running::default(),
             damage: Damage::default(),
         };
         let heard = Arc::<Mutex<BTreeMap<NodeId, u64>>>::default();
@@ -133,6 +134,18 @@ impl ClusterBed {
 
     /// A node says how much room it has, and goes on saying so.
     pub(crate) fn has_room(&self, node: usize, free_bytes: u64) {
+        self.is_heard(node, free_bytes);
+        self.members.caught_up(self.nodes[node]);
+    }
+
+    /// A node is back and has to catch up first.
+    pub(crate) fn comes_back(&self, node: usize) {
+        self.shards.set_fault(self.nodes[node], Fault::None);
+        self.members.answered(self.nodes[node]);
+        self.is_heard(node, FREE_BYTES);
+    }
+
+    fn is_heard(&self, node: usize, free_bytes: u64) {
         let id = self.nodes[node];
         self.heard.lock().unwrap_or_else(PoisonError::into_inner).insert(id, free_bytes);
         assert!(self.members.hear(id, says(free_bytes)));
@@ -166,6 +179,22 @@ impl ClusterBed {
             create_parents: true,
         };
         self.catalog.commit_file(&file).await.unwrap().entry
+    }
+
+    /// A new extent as it lies on the nodes.
+    pub(crate) fn placed(&self, extent: &NewExtent) -> Extent {
+        Extent {
+            cluster: self.extents.cluster,
+            id: extent.id,
+            policy: Policy::new(usize::from(extent.data), usize::from(extent.parity)).unwrap(),
+            cell_bytes: extent.cell_bytes as usize,
+            nodes: extent.nodes.clone(),
+        }
+    }
+
+    /// Shards that all nodes have set aside.
+    pub(crate) fn aside_count(&self) -> usize {
+        self.nodes.iter().map(|node| self.shards.aside_count(*node)).sum()
     }
 
     /// Shards on all nodes.

@@ -12,6 +12,7 @@ const TABLE: &[(&str, &[Role])] = &[
     ("/asterism.storage.v1.ShardStore/Delete", &[IndexServer]),
     ("/asterism.storage.v1.ShardStore/List", &[IndexServer]),
     ("/asterism.storage.v1.ShardStore/Verify", &[IndexServer]),
+    ("/asterism.storage.v1.ShardStore/Aside", &[IndexServer]),
     ("/asterism.storage.v1.ShardStore/Stat", &[IndexServer, Monitor, Operator]),
     ("/asterism.index.v1.Membership/Join", &[StorageNode]),
     ("/asterism.index.v1.Membership/Heartbeat", &[StorageNode]),

@@ -1,6 +1,8 @@
 //! Systems that are wrong on purpose: the oracle must find each of them, or it would find nothing.
 
-use asterism_cluster::{Cell, Deleted, Extent, FoundShard, OpenShard, PutStep, ShardKey, Shards, Verified};
+use asterism_cluster::{
+    Aside, AsideAct, Cell, Deleted, Extent, FoundShard, OpenShard, PutStep, ShardKey, Shards, Verified,
+};
 use asterism_erasure::cell_checksum;
 use asterism_proto::{ExtentId, NodeId, ShardError, ShardErrorKind};
 use asterism_storage_node::disk::{Access, Disk, DiskFile, Folder, SimDisk, Space};
@@ -220,6 +222,16 @@ impl<S: Shards> Shards for Crooked<S> {
         keys: Vec<ShardKey>,
     ) -> BoxFuture<'static, Result<Vec<Verified>, ShardError>> {
         self.shards.verify(node, keys)
+    }
+
+    fn aside(
+        &self,
+        node: NodeId,
+        act: AsideAct,
+        keys: Vec<ShardKey>,
+        epoch: u64,
+    ) -> BoxFuture<'static, Result<Vec<Aside>, ShardError>> {
+        self.shards.aside(node, act, keys, epoch)
     }
 
     fn list(

@@ -267,6 +267,7 @@ fn config(settings: &Settings) -> Config {
         upload_bytes_max: 1 << 30,
         moves_mib_per_second: 64,
         spare_after_minutes: 30,
+        orphans_minutes: 60,
         scrub_mib_per_second: 32,
         scrub_shards_per_second: 500,
         scrub_hours: 24,

@@ -107,12 +107,13 @@ fn check(directory: &Path, json: bool, rebuild_index: bool) -> anyhow::Result<Ex
         true => writeln!(&out, "{}", as_json(&summary, &found))?,
         false => writeln!(
             &out,
-            "{} good shards of {} bytes, {} bad, {} unfinished, {} in quarantine, {} indexes rebuilt",
+            "{} good shards of {} bytes, {} bad, {} unfinished, {} in quarantine, {} set aside, {} indexes rebuilt",
             summary.good,
             summary.good_bytes,
             summary.bad,
             summary.unfinished,
             summary.quarantined,
+            summary.aside,
             summary.rebuilt
         )?,
     }
@@ -137,6 +138,7 @@ fn as_json(summary: &Summary, found: &[Bad]) -> serde_json::Value {
         "bad": bad.collect::<Vec<_>>(),
         "unfinished": summary.unfinished,
         "quarantined": summary.quarantined,
+        "aside": summary.aside,
         "rebuilt": summary.rebuilt,
     })
 }

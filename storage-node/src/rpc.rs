@@ -8,15 +8,16 @@ pub use limits::{BoundedShardStore, bounded};
 
 use crate::{
     metrics::{NodeMetrics, Outcome},
-    store::{Deleted, Store},
+    store::{Aside, Deleted, Store},
     wire,
 };
 use asterism_proto::{
     ShardError, ShardErrorKind,
     storage::{
-        DeleteRequest, DeleteResponse, DeleteResult, GetRequest, GetResponse, ListRequest, ListResponse,
-        PutRequest, PutResponse, StatRequest, StatResponse, VerifyRequest, VerifyResponse, VerifyResult,
-        delete_result, shard_store_server::ShardStore, verify_result,
+        AsideRequest, AsideResponse, AsideResult, DeleteRequest, DeleteResponse, DeleteResult, GetRequest,
+        GetResponse, ListRequest, ListResponse, PutRequest, PutResponse, StatRequest, StatResponse,
+        VerifyRequest, VerifyResponse, VerifyResult, aside_request, aside_result, delete_result,
+        shard_store_server::ShardStore, verify_result,
     },
 };
 use bytes::Bytes;
@@ -209,6 +210,28 @@ impl ShardStore for ShardService {
         }
         self.metrics.note_request("verify", begin);
         Ok(Response::new(VerifyResponse { results }))
+    }
+
+    async fn aside(&self, request: Request<AsideRequest>) -> Result<Response<AsideResponse>, Status> {
+        let begin = Instant::now();
+        let request = request.into_inner();
+        let (keys, act) = (wire::keys(&request.keys)?, request.act());
+        let outcomes = match act {
+            aside_request::Act::SetAside => self.store.set_aside(keys, request.epoch).await?,
+            aside_request::Act::BringBack => self.store.bring_back(keys, request.epoch).await?,
+            aside_request::Act::LetGo => self.store.let_go(keys, request.epoch).await?,
+            aside_request::Act::Unspecified => return Err(Status::invalid_argument("no act is given")),
+        };
+        self.metrics.note_request("aside", begin);
+        let results = outcomes.into_iter().map(|outcome| {
+            let outcome = match outcome {
+                Aside::Done => aside_result::Outcome::Done,
+                Aside::Absent => aside_result::Outcome::Absent,
+                Aside::Failed => aside_result::Outcome::Failed,
+            };
+            AsideResult { outcome: outcome.into() }
+        });
+        Ok(Response::new(AsideResponse { results: results.collect() }))
     }
 
     async fn stat(&self, _: Request<StatRequest>) -> Result<Response<StatResponse>, Status> {

@@ -4,6 +4,7 @@
 //! what is acknowledged is durable. How it works is told in `docs/decisions/0012-segments-and-group-commit.md`.
 
 mod aligned;
+mod aside;
 mod batch;
 mod block_writer;
 mod check;
@@ -32,6 +33,7 @@ mod survey;
 mod tend;
 mod work;
 
+pub use aside::Aside;
 pub use check::{Bad, Place, Summary, check, places};
 pub use commit::Deleted;
 pub use directory::{OpenError, Owner};

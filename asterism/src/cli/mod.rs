@@ -2,6 +2,7 @@
 
 mod cluster;
 mod files;
+mod fsck;
 mod login;
 mod messages;
 pub(crate) mod output;
@@ -36,6 +37,7 @@ pub(crate) async fn run(command: Command, connection: &Connection) -> anyhow::Re
         Command::Similar { path } => tags::similar(&client, &path, json).await,
         Command::Status => cluster::status(&client, json).await,
         Command::Messages { unread, all, read } => messages::run(&client, unread, all, &read, json).await,
+        Command::Fsck { repair, force } => fsck::run(&client, repair, force, json).await,
         Command::Node(command) => cluster::node(&client, command, json).await,
     }
 }

@@ -61,6 +61,8 @@ pub(super) const TABLE: &[(&str, &str, Access)] = &[
     ("POST", "/api/v1/nodes/{name}/retire", OPERATOR),
     ("PUT", "/api/v1/nodes/{name}/weight", OPERATOR),
     ("GET", "/api/v1/cluster", READER),
+    ("GET", "/api/v1/fsck", OPERATOR),
+    ("POST", "/api/v1/fsck", ADMIN),
     ("GET", "/api/v1/timeline", READER),
     ("GET", "/api/v1/messages", READER),
     ("PATCH", "/api/v1/messages/{id}", READER), // To have read; to take it on is for operators.

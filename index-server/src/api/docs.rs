@@ -1,7 +1,7 @@
 //! The API described by itself: OpenAPI from the code, and the same as a page that needs no script.
 
 use super::{
-    cluster, content, events, files, leaving, messages, nodes, search, session, tags, upload, users,
+    cluster, content, events, files, fsck, leaving, messages, nodes, search, session, tags, upload, users,
 };
 use axum::{Json, response::Html};
 use std::{fmt::Write, sync::LazyLock};
@@ -24,7 +24,7 @@ use utoipa::{
         files::get, files::put, files::delete, files::list, files::mkdir, files::move_entry, files::copy, files::restore, files::trash,
         search::search, search::graph, tags::list, tags::related,
         nodes::list, nodes::show, nodes::stop, nodes::wake, leaving::drain, leaving::retire, leaving::weigh,
-        cluster::show, cluster::timeline, events::socket,
+        cluster::show, cluster::timeline, fsck::ask, fsck::show, events::socket,
         messages::list, messages::mark, messages::silences, messages::silence, messages::end_silence, messages::webhook,
     ),
     modifiers(&Security),

@@ -9,6 +9,7 @@ mod docs;
 mod events;
 mod extract;
 mod files;
+mod fsck;
 mod leaving;
 mod limiter;
 mod messages;
@@ -39,7 +40,7 @@ use crate::{
     graph::TagGraph,
     members::Members,
     metrics::HttpMetrics,
-    workers::{Moving, Roster},
+    workers::{Fsck, Moving, Roster},
 };
 use asterism_proto::monitor::monitor_client::MonitorClient;
 use axum::{
@@ -68,6 +69,7 @@ pub(crate) struct Api {
     pub(crate) monitor: Option<MonitorClient<Channel>>,
     pub(crate) roster: Roster,
     pub(crate) figures: Figures,
+    pub(crate) fsck: Fsck,
     pub(crate) moving: Moving,
     /// One change of what is wanted of nodes at a time, shared with the service that nodes and the monitor call.
     pub(crate) deciding: Arc<tokio::sync::Mutex<()>>,
@@ -121,6 +123,7 @@ fn routes() -> Router<Api> {
         .route("/api/v1/nodes/{name}/retire", post(leaving::retire))
         .route("/api/v1/nodes/{name}/weight", put(leaving::weigh))
         .route("/api/v1/cluster", get(cluster::show))
+        .route("/api/v1/fsck", get(fsck::show).post(fsck::ask))
         .route("/api/v1/timeline", get(cluster::timeline))
         .route("/api/v1/messages", get(messages::list))
         .route("/api/v1/messages/{id}", patch(messages::mark))

@@ -4,6 +4,7 @@ use super::{
     Catalog, CatalogError, ContentId, NewExtent, Result, Tx,
     dialect::{sql, values},
     elsewhere::{self, Marks},
+    orphans,
     row::{Columns, signed},
 };
 use asterism_proto::{ExtentId, NodeId};
@@ -169,6 +170,7 @@ pub(super) fn check_extents(size: u64, extents: &[NewExtent]) -> Result<()> {
 pub(super) async fn insert_extents(tx: &mut Tx, content: ContentId, extents: &[NewExtent]) -> Result<()> {
     for some in extents.chunks(ROWS_PER_STATEMENT) {
         refuse_removed(tx, some).await?;
+        orphans::refuse_claimed(tx, some.iter().map(|extent| extent.id)).await?;
         let mut query = sqlx::query(sql(format!(
             "INSERT INTO extents (id, content, seq, file_offset, bytes, group_id, data, parity, cell_bytes) VALUES {}",
             values(9, some.len())

@@ -239,13 +239,20 @@ async fn moves_left(tx: &mut Tx) -> Result<u64> {
     Ok(u64::try_from(to_move + elsewhere - 2 * arrived).unwrap_or(0))
 }
 
-async fn awaiting_removal(tx: &mut Tx, extents: &[ExtentId]) -> Result<HashSet<(ExtentId, u8, NodeId)>> {
+/// Those that were claimed because nothing named them are as good as removed.
+pub(super) async fn awaiting_removal(
+    tx: &mut Tx,
+    extents: &[ExtentId],
+) -> Result<HashSet<(ExtentId, u8, NodeId)>> {
     let mut awaiting = HashSet::new();
     for some in extents.chunks(ROWS_PER_STATEMENT) {
-        let select =
-            format!("SELECT extent, slot, node FROM removals WHERE extent IN {}", values(some.len(), 1));
+        let some_of = values(some.len(), 1);
+        let select = format!(
+            "SELECT extent, slot, node FROM removals WHERE extent IN {some_of} \
+             UNION SELECT extent, slot, node FROM orphans WHERE state = 1 AND extent IN {some_of}"
+        );
         let mut query = sqlx::query(sql(select));
-        for extent in some {
+        for extent in some.iter().chain(some) {
             query = query.bind(&extent.as_bytes()[..]);
         }
         for row in query.fetch_all(&mut **tx).await? {

@@ -209,7 +209,10 @@ async fn retire(tx: &mut Tx, node: NodeId) -> Result<()> {
     if positions + elsewhere + arriving > 0 {
         return Err(CatalogError::Conflict("the node still holds shards"));
     }
-    sqlx::query("DELETE FROM removals WHERE node = ?").bind(node.to_string()).execute(&mut **tx).await?;
+    for table in ["removals", "orphans"] {
+        let delete = sql(format!("DELETE FROM {table} WHERE node = ?"));
+        sqlx::query(delete).bind(node.to_string()).execute(&mut **tx).await?;
+    }
     Ok(())
 }
 

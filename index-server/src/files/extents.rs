@@ -3,7 +3,7 @@
 use crate::{
     catalog::{Catalog, CatalogError, ExtentRow, NewExtent},
     damage::{Damage, FoundBy},
-    files::Fresh,
+    files::{Fresh, Running},
     members::Members,
 };
 use asterism_cluster::{Extent, HedgeDelay, ShardKey, Shards, StripePool, Verified, placement};
@@ -39,6 +39,8 @@ pub struct Extents {
     pub stripes: Arc<StripePool>,
     /// What the tagger wants next.
     pub fresh: Arc<Fresh>,
+    /// Uploads that are under way.
+    pub running: Running,
     /// Damage that was found and made good.
     pub damage: Damage,
 }

@@ -4,6 +4,7 @@ mod download;
 mod extents;
 mod fresh;
 mod media_type;
+mod running;
 #[cfg(test)]
 mod tests;
 mod upload;
@@ -11,4 +12,5 @@ mod upload;
 pub use download::{Download, DownloadError};
 pub use extents::{Extents, stripes};
 pub use fresh::Fresh;
+pub use running::{Running, Ticket};
 pub use upload::{Stored, UploadError};

@@ -5,6 +5,7 @@ use crate::{
     files::{
         extents::Extents,
         media_type::{self, HEAD_BYTES},
+        running::Ticket,
     },
     members::TooFewNodes,
 };
@@ -49,6 +50,8 @@ pub struct Stored {
     /// All of it, if it is little.
     pub little: Option<Bytes>,
     placed: Vec<Extent>,
+    /// It is under way until it is a file or was given up.
+    _ticket: Ticket,
 }
 
 /// Why content could not be stored. What reached nodes is queued for removal.
@@ -110,6 +113,7 @@ impl Extents {
                 extents,
                 little: upload.little,
                 placed: upload.placed,
+                _ticket: upload.ticket,
             }),
             Err(error) => {
                 upload.abandon().await;
@@ -152,6 +156,8 @@ pub(super) struct Upload<'a> {
     stripe_deadline: Duration,
     finishing: JoinSet<(u32, Result<Written, WriteError>)>,
     finished: Vec<(u32, Written)>,
+    /// What it writes is no orphan meanwhile.
+    ticket: Ticket,
     /// Every extent begun, by number, with its group.
     placed: Vec<Extent>,
     groups: Vec<u32>,
@@ -172,6 +178,7 @@ impl<'a> Upload<'a> {
             stripe_deadline: STRIPE_DEADLINE,
             finishing: JoinSet::new(),
             finished: Vec::new(),
+            ticket: extents.running.begin(),
             placed: Vec::new(),
             groups: Vec::new(),
         }

@@ -1,12 +1,13 @@
 //! Related tags and similar files: what to fetch, and how near things are.
 
 use super::{
-    EntryId, OwnerScope, RelatedTag, Result, SimilarFile, Tag,
-    store::{Beside, SAMPLE_MAX, Store, TagKey, Tagged},
+    EntryId, OwnerScope, RelatedTag, Result, Shown, SimilarFile, Tag,
+    store::{Beside, EDGES_MAX, FileVertex, SAMPLE_MAX, Store, TagKey, Tagged},
 };
+use crate::catalog::TAGS_PER_FILE_MAX;
 use std::{
     cmp::Ordering,
-    collections::{BTreeSet, HashMap},
+    collections::{BTreeMap, BTreeSet, HashMap},
 };
 
 /// The rarest tags of a file lead to the files like it; the common ones only weigh.
@@ -169,6 +170,23 @@ const TAGS_TOGETHER_MAX: usize = 64;
 
 fn descending(a: f64, b: f64) -> Ordering {
     b.total_cmp(&a)
+}
+
+/// Files as they are shown. So many at a time that no edge is left out.
+pub(super) async fn shown(store: &impl Store, entries: &[EntryId]) -> Result<BTreeMap<EntryId, Shown>> {
+    let mut all = BTreeMap::new();
+    for some in entries.chunks(EDGES_MAX / TAGS_PER_FILE_MAX as usize) {
+        for FileVertex { entry, path, size, .. } in store.files(&OwnerScope::All, some).await? {
+            all.insert(entry, Shown { path, size, tags: Vec::new() });
+        }
+        for Tagged { entry, kind, name, .. } in store.edges(&OwnerScope::All, some).await? {
+            if let Some(file) = all.get_mut(&entry) {
+                file.tags.push((kind, name));
+            }
+        }
+    }
+    all.values_mut().for_each(|file| file.tags.sort());
+    Ok(all)
 }
 
 #[cfg(test)]

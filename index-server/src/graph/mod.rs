@@ -19,6 +19,7 @@ pub use picture::{Edge, Graph, Vertex};
 pub use sql::SqlGraph;
 
 use futures::future::BoxFuture;
+use std::collections::BTreeMap;
 use store::Store;
 
 /// The tag graph's result.
@@ -56,6 +57,17 @@ pub struct SimilarFile {
     pub score: f64,
     /// Names of the shared tags, the weightiest first.
     pub shared: Vec<String>,
+}
+
+/// A file as the graph shows it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Shown {
+    /// Where it is.
+    pub path: String,
+    /// In bytes.
+    pub size: u64,
+    /// Kind and name of its tags, in order.
+    pub tags: Vec<(String, String)>,
 }
 
 /// What there is, of all owners together.
@@ -118,6 +130,9 @@ pub trait TagGraph: Send + Sync {
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<EntryId>>>;
 
+    /// These files as they are shown; those that are not there are left out.
+    fn shown<'a>(&'a self, entries: &'a [EntryId]) -> BoxFuture<'a, Result<BTreeMap<EntryId, Shown>>>;
+
     /// How much there is.
     fn counts(&self) -> BoxFuture<'_, Result<Counts>>;
 
@@ -175,6 +190,10 @@ impl<S: Store> TagGraph for S {
         limit: u32,
     ) -> BoxFuture<'a, Result<Vec<EntryId>>> {
         Box::pin(answers::files_with(self, scope, tags, bounded(limit)))
+    }
+
+    fn shown<'a>(&'a self, entries: &'a [EntryId]) -> BoxFuture<'a, Result<BTreeMap<EntryId, Shown>>> {
+        Box::pin(answers::shown(self, entries))
     }
 
     fn counts(&self) -> BoxFuture<'_, Result<Counts>> {

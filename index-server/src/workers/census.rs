@@ -5,10 +5,11 @@ use crate::{
     catalog::{CatalogError, ExtentRow, PAGE_MAX},
     damage::FoundBy,
     files::Extents,
+    graph::GraphError,
     workers::WorkerState,
 };
 use asterism_cluster::{Extent, ShardKey, Verified};
-use asterism_proto::{NodeId, ShardError};
+use asterism_proto::{ExtentId, NodeId, ShardError};
 use asterism_service::failpoint;
 use std::collections::VecDeque;
 
@@ -20,13 +21,15 @@ pub(super) struct Census {
     pub(super) state: WorkerState,
 }
 
-/// Why a count did not come to its end; it is begun again.
+/// Why a count or a comparison did not come to its end.
 #[derive(Debug, thiserror::Error)]
-enum Trouble {
+pub(super) enum Trouble {
     #[error(transparent)]
     Catalog(#[from] CatalogError),
     #[error(transparent)]
     Node(#[from] ShardError),
+    #[error(transparent)]
+    Graph(#[from] GraphError),
 }
 
 impl Census {
@@ -34,7 +37,9 @@ impl Census {
     pub(super) async fn pass(&self) -> Result<bool, CatalogError> {
         let waiting = self.extents.members.to_be_counted();
         self.state.set_queue(waiting.len() as u64);
-        let Some(node) = waiting.iter().copied().find(|node| self.extents.members.is_heard(*node)) else {
+        let members = &self.extents.members;
+        let ready = |node: &NodeId| members.is_heard(*node) && !members.is_behind(*node);
+        let Some(node) = waiting.iter().copied().find(ready) else {
             return Ok(false);
         };
         match self.count(node).await {
@@ -57,32 +62,12 @@ impl Census {
         }
     }
 
-    /// Goes through all extents and the node's list side by side; both are in the order of their ids.
     async fn count(&self, node: NodeId) -> Result<u64, Trouble> {
-        let mut listing =
-            Listing { extents: &self.extents, node, page: VecDeque::new(), after: None, ended: false };
-        let (mut after, mut missing) = (None, 0);
-        loop {
-            let rows = self.extents.catalog.extents_after(after, PAGE_MAX).await?;
-            let Some(last) = rows.last() else { return Ok(missing) };
-            after = Some(last.id);
-            let mut absent = Vec::new();
-            for (extent, slot) in rows.iter().filter_map(|row| self.own_slot(row, node)) {
-                if !listing.holds(extent.key(slot)).await? {
-                    absent.push(extent.key(slot));
-                }
-            }
-            for keys in absent.chunks(ASK) {
-                missing += self.mark(node, keys).await?;
-            }
+        let (mut absent, mut missing) = (Absent::of(&self.extents, node), 0);
+        while let Some(keys) = absent.next().await? {
+            missing += self.mark(node, &keys).await?;
         }
-    }
-
-    /// The slot of the extent that the node should hold, unless it is known not to.
-    fn own_slot(&self, row: &ExtentRow, node: NodeId) -> Option<(Extent, usize)> {
-        let extent = self.extents.extent(row)?;
-        let slot = extent.nodes.iter().position(|&holder| holder == node)?;
-        (!row.short_slots.contains(&(slot as u8))).then_some((extent, slot))
+        Ok(missing)
     }
 
     /// Asks the node once more, by name: a shard that came after the list was made is no loss.
@@ -98,6 +83,46 @@ impl Census {
         }
         Ok(marked)
     }
+}
+
+/// The shards that a node should hold and does not list, unless that is known: all extents and the node's list side by side, both in
+/// the order of their ids.
+pub(super) struct Absent<'a> {
+    listing: Listing<'a>,
+    after: Option<ExtentId>,
+    found: VecDeque<Vec<ShardKey>>,
+}
+
+impl<'a> Absent<'a> {
+    pub(super) fn of(extents: &'a Extents, node: NodeId) -> Self {
+        let listing = Listing { extents, node, page: VecDeque::new(), after: None, ended: false };
+        Self { listing, after: None, found: VecDeque::new() }
+    }
+
+    /// Some more of them, so many that a node can be asked about them at once; none at the end.
+    pub(super) async fn next(&mut self) -> Result<Option<Vec<ShardKey>>, Trouble> {
+        while self.found.is_empty() {
+            let (extents, node) = (self.listing.extents, self.listing.node);
+            let rows = extents.catalog.extents_after(self.after, PAGE_MAX).await?;
+            let Some(last) = rows.last() else { return Ok(None) };
+            self.after = Some(last.id);
+            let mut absent = Vec::new();
+            for (extent, slot) in rows.iter().filter_map(|row| own_slot(extents, row, node)) {
+                if !self.listing.holds(extent.key(slot)).await? {
+                    absent.push(extent.key(slot));
+                }
+            }
+            self.found.extend(absent.chunks(ASK).map(<[ShardKey]>::to_vec));
+        }
+        Ok(self.found.pop_front())
+    }
+}
+
+/// The slot of the extent that the node should hold, unless it is known not to.
+fn own_slot(extents: &Extents, row: &ExtentRow, node: NodeId) -> Option<(Extent, usize)> {
+    let extent = extents.extent(row)?;
+    let slot = extent.nodes.iter().position(|&holder| holder == node)?;
+    (!row.short_slots.contains(&(slot as u8))).then_some((extent, slot))
 }
 
 /// A node's list of shards, read as far as needed.

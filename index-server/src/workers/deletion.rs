@@ -21,9 +21,17 @@ impl Deletion {
     /// One pass over all nodes that are there; true if more may be waiting for one of them.
     pub(super) async fn pass(&self) -> Result<bool, CatalogError> {
         let (mut more, mut trouble) = (false, None);
-        for node in self.extents.catalog.nodes_with_removals().await? {
+        let behind = self.extents.members.behind();
+        let with_removals = self.extents.catalog.nodes_with_removals().await?;
+        for node in behind.iter().filter(|node| !with_removals.contains(node)) {
+            self.extents.members.caught_up(*node);
+        }
+        for node in with_removals {
             if self.extents.members.is_heard(node) {
                 let outcome = self.node(node).await?;
+                if !outcome.more && outcome.trouble.is_none() {
+                    self.extents.members.caught_up(node);
+                }
                 more |= outcome.more;
                 trouble = trouble.or(outcome.trouble);
             }

@@ -125,6 +125,14 @@ impl Projection {
         Ok(self.graph.set_files(&files).await?)
     }
 
+    /// The same for whoever compared them.
+    pub(super) async fn show(&self, entries: &[EntryId]) -> Result<(), super::census::Trouble> {
+        self.entries(entries).await.map_err(|trouble| match trouble {
+            Trouble::Catalog(error) => error.into(),
+            Trouble::Graph(error) => error.into(),
+        })
+    }
+
     async fn settle(&self, done: &[i64]) -> Result<(), CatalogError> {
         if !done.is_empty() {
             self.catalog.outbox_done(done).await?;

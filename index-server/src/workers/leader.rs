@@ -4,8 +4,10 @@ use super::{
     LOOK_EVERY,
     census::Census,
     deletion::Deletion,
+    fsck::{Fsck, FsckWorker},
     graph::Projection,
     moves::{Moves, Moving},
+    orphans::{Allowance, Orphans},
     pace::Pace,
     repair::Repair,
     scrub::Scrub,
@@ -75,6 +77,12 @@ pub struct Workers {
     pub projecting: Arc<Notify>,
     /// How fast shards are moved, and who is told to look.
     pub moving: Moving,
+    /// The comparison that somebody may ask for.
+    pub fsck: Fsck,
+    /// How often shards are looked for that nothing names.
+    pub orphans_every: Duration,
+    /// What a person allows of them.
+    pub allowance: Allowance,
     /// How long a silent node is waited for before its shards are rebuilt elsewhere.
     pub spare_after: Duration,
     /// How fast and how often everything is read.
@@ -160,6 +168,24 @@ impl Workers {
         let worker = Deletion { extents: extents.clone(), state: deletion.clone() };
         tracker
             .spawn(repeat(deletion, nobody(), LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let (fsck, woken) = (state(Job::Fsck), self.fsck.woken());
+        let worker = FsckWorker {
+            extents: extents.clone(),
+            graph: Arc::clone(&self.graph),
+            fsck: self.fsck.clone(),
+            allowance: self.allowance.clone(),
+            state: fsck.clone(),
+        };
+        tracker.spawn(repeat(fsck, woken, LOOK_EVERY, stop.clone(), async move || worker.pass().await));
+        let orphans = state(Job::Orphans);
+        let worker = Orphans {
+            extents: extents.clone(),
+            state: orphans.clone(),
+            every: self.orphans_every,
+            kept: self.trash_kept,
+            allowance: self.allowance.clone(),
+        };
+        tracker.spawn(repeat(orphans, nobody(), LOOK_EVERY, stop.clone(), async move || worker.pass().await));
         let (moves, moving, patience) = (state(Job::Moves), self.moving.clone(), plan::PATIENCE);
         let woken = Arc::clone(&moving.wake);
         let worker = Moves { extents: extents.clone(), state: moves.clone(), moving, patience };

@@ -2,9 +2,11 @@
 
 mod census;
 mod deletion;
+mod fsck;
 mod graph;
 mod leader;
 mod moves;
+mod orphans;
 mod pace;
 mod repair;
 mod scrub;
@@ -14,9 +16,11 @@ mod tagging;
 pub(crate) mod tests;
 mod trash;
 
+pub use fsck::{Asked, Difference, Fsck, FsckReport};
 pub(crate) use leader::LEASE;
 pub use leader::{Scrubbing, Workers};
 pub use moves::Moving;
+pub use orphans::Allowance;
 pub use pace::Pace;
 pub(crate) use scrub::WALK as SCRUB;
 pub use state::{Job, Report, Roster, WorkerState};

@@ -85,7 +85,7 @@ impl Moves {
         let (catalog, members) = (&self.extents.catalog, &self.extents.members);
         let Some(group) = members.group(row.group) else { return Ok(false) };
         let Some(from) = group.get(usize::from(row.position)).copied() else { return Ok(false) };
-        if group.contains(&row.to) || !members.writable(0)(row.to) {
+        if group.contains(&row.to) || !members.writable(0)(row.to) || members.is_behind(row.to) {
             return Ok(false); // Its turn comes when the node does.
         }
         let (mut after, mut carried) = (None, Carried::default());

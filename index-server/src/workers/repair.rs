@@ -110,6 +110,9 @@ impl Repair {
     ) -> Result<bool, String> {
         let (members, node) = (&self.extents.members, extent.nodes[usize::from(slot)]);
         let shard_bytes = row.bytes.div_ceil(u64::from(row.data.max(1)));
+        if members.is_behind(node) {
+            return Ok(false); // What it should have removed goes first.
+        }
         if members.is_heard(node) && self.is_there(extent, slot).await {
             self.count(extent, slot).await.map_err(|error| error.to_string())?;
             tracing::info!(extent = %extent.id, slot, %node, "shard is there after all");

@@ -21,10 +21,14 @@ pub enum Job {
     Scrub,
     /// Removes shards that must go.
     Deletion,
+    /// Sets aside what nothing names.
+    Orphans,
     /// Purges what has lain in the trash long enough.
     Trash,
     /// Brings shards to where they should lie.
     Moves,
+    /// Compares everything with everything when it is asked to.
+    Fsck,
     /// Tags new content.
     Tagging,
     /// Brings the tag graph up to date.
@@ -32,13 +36,15 @@ pub enum Job {
 }
 
 impl Job {
-    const ALL: [Self; 8] = [
+    const ALL: [Self; 10] = [
         Self::Repair,
         Self::Census,
         Self::Scrub,
         Self::Deletion,
+        Self::Orphans,
         Self::Trash,
         Self::Moves,
+        Self::Fsck,
         Self::Tagging,
         Self::Graph,
     ];
@@ -49,8 +55,10 @@ impl Job {
             Self::Census => "census",
             Self::Scrub => "scrub",
             Self::Deletion => "deletion",
+            Self::Orphans => "orphans",
             Self::Trash => "trash",
             Self::Moves => "moves",
+            Self::Fsck => "fsck",
             Self::Tagging => "tagging",
             Self::Graph => "graph",
         }

@@ -272,6 +272,27 @@ async fn shards_of_a_node_that_is_away_wait_for_it() {
 }
 
 #[tokio::test]
+async fn a_node_that_comes_back_removes_first_and_is_repaired_then() {
+    let bed = with_ada().await;
+    bed.store("ada", "/gone", noise(100_000, 8)).await;
+    bed.store("ada", "/kept", noise(100_000, 9)).await;
+    let kept = extent_of(&bed, "/kept").await;
+    bed.bury(3).await;
+    bed.catalog.trash(&"ada".parse().unwrap(), &"/gone".parse().unwrap()).await.unwrap();
+    bed.catalog.purge_expired(i64::MAX, 10).await.unwrap();
+    let slot = kept.nodes.iter().position(|node| *node == bed.nodes[3]).unwrap();
+    bed.shards.flip(bed.nodes[3], kept.key(slot), 0, 1);
+    assert!(bed.catalog.mark_short(kept.id, slot as u8, bed.nodes[3]).await.unwrap());
+    bed.comes_back(3);
+    assert!(bed.members.is_behind(bed.nodes[3]));
+    assert!(!repair(&bed).pass().await.unwrap(), "not before it has caught up");
+    delete(&bed.extents).await;
+    assert_eq!((bed.shards.count(bed.nodes[3]), bed.members.is_behind(bed.nodes[3])), (1, false));
+    assert!(repair(&bed).pass().await.unwrap());
+    assert_eq!(bed.shards.census(&kept), 6);
+}
+
+#[tokio::test]
 async fn a_node_that_fails_to_delete_is_asked_again() {
     let bed = with_ada().await;
     bed.store("ada", "/f", noise(100_000, 9)).await;

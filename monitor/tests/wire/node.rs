@@ -4,8 +4,8 @@ use crate::index::FakeIndex;
 use asterism_proto::{
     NodeId,
     storage::{
-        DeleteRequest, DeleteResponse, GetRequest, GetResponse, ListRequest, ListResponse, PutRequest,
-        PutResponse, StatRequest, StatResponse, VerifyRequest, VerifyResponse,
+        AsideRequest, AsideResponse, DeleteRequest, DeleteResponse, GetRequest, GetResponse, ListRequest,
+        ListResponse, PutRequest, PutResponse, StatRequest, StatResponse, VerifyRequest, VerifyResponse,
         shard_store_server::{ShardStore, ShardStoreServer},
     },
 };
@@ -122,6 +122,9 @@ impl ShardStore for Store {
         Err(Status::unimplemented("no shards here"))
     }
     async fn delete(&self, _: Request<DeleteRequest>) -> Result<Response<DeleteResponse>, Status> {
+        Err(Status::unimplemented("no shards here"))
+    }
+    async fn aside(&self, _: Request<AsideRequest>) -> Result<Response<AsideResponse>, Status> {
         Err(Status::unimplemented("no shards here"))
     }
     async fn list(&self, _: Request<ListRequest>) -> Result<Response<Self::ListStream>, Status> {

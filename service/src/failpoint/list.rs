@@ -84,6 +84,18 @@ pub const ALL: &[Failpoint] = &[
     point("census.counted", Simulation, "a node was counted to its end; it does not count as live yet"),
     point("scrub.page_read", Processes, "a page of extents was scrubbed; the walk still stands before it"),
     point("scrub.noted", Processes, "a shard that the scrub found bad is on the list of short shards"),
+    // Shards that nothing names.
+    point("orphans.marked", Processes, "shards of a node that nothing names are marked"),
+    point(
+        "orphans.claimed",
+        Processes,
+        "marked shards were looked at again and claimed; they lie where they were",
+    ),
+    point(
+        "orphans.node_done",
+        Processes,
+        "a node has set claimed shards aside, or let them go; the catalog does not know",
+    ),
     // Moving shards between nodes.
     point("moves.planned", Simulation, "what is to move is in the catalog; nothing has moved"),
     point(

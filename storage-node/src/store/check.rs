@@ -45,8 +45,10 @@ pub struct Summary {
     pub bad: u64,
     /// Files and batches that were never finished.
     pub unfinished: u64,
-    /// Files set aside earlier.
+    /// Files set aside earlier: damaged, or not understood.
     pub quarantined: u64,
+    /// Shards set aside because nothing named them.
+    pub aside: u64,
     /// Indexes of logs that were written anew.
     pub rebuilt: u64,
 }
@@ -111,6 +113,8 @@ pub fn check(path: &Path, rebuild: bool, report: impl FnMut(&Bad) + Send) -> Res
     let good: Vec<Shard> = judged.iter().filter_map(|judged| judged.as_ref().ok().copied()).collect();
     bad.extend(judged.into_iter().filter_map(Result::err));
     let torn: usize = found.logs.iter().map(|log| log.torn.len()).sum();
+    let quarantine = directory.names(Folder::Quarantine)?;
+    let aside = quarantine.iter().filter(|name| super::aside::parse(name).is_some()).count() as u64;
     let rebuilt = if rebuild { rebuild_indexes(&directory, found.logs)? } else { 0 };
     Ok(Summary {
         owner: directory.owner(),
@@ -118,7 +122,8 @@ pub fn check(path: &Path, rebuild: bool, report: impl FnMut(&Bad) + Send) -> Res
         good_bytes: good.iter().map(|shard| shard.layout().shard_bytes()).sum(),
         bad: bad.len() as u64,
         unfinished: (directory.names(Folder::Temporary)?.len() + torn) as u64,
-        quarantined: directory.names(Folder::Quarantine)?.len() as u64,
+        quarantined: quarantine.len() as u64 - aside,
+        aside,
         rebuilt,
     })
 }

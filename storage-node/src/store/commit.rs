@@ -203,6 +203,15 @@ impl Shared {
         self.admit(epoch).await?;
         let _held = self.keys.hold(keys.clone()).await;
         self.refuse_stale(epoch)?;
+        self.remove_held(&keys, epoch).await
+    }
+
+    /// The same for keys that the caller holds, under an epoch that was admitted.
+    pub(super) async fn remove_held(
+        self: &Arc<Self>,
+        keys: &[ShardKey],
+        epoch: u64,
+    ) -> Result<Vec<Deleted>, ShardError> {
         let mut asked = HashSet::new();
         let found: Vec<Option<Entry>> =
             keys.iter().map(|key| asked.insert(*key).then(|| self.index.get(*key)).flatten()).collect();
@@ -227,7 +236,7 @@ impl Shared {
             (Ok(()), None) => Deleted::Absent,
         });
         let outcomes = outcomes.collect();
-        let shared = Arc::clone(&self);
+        let shared = Arc::clone(self);
         self.workers.run(move || shared.take_out_garbage()).await?;
         Ok(outcomes)
     }
@@ -242,7 +251,7 @@ impl Shared {
         self.refuse_stale(epoch)
     }
 
-    fn refuse_stale(&self, epoch: u64) -> Result<(), ShardError> {
+    pub(super) fn refuse_stale(&self, epoch: u64) -> Result<(), ShardError> {
         let highest = self.epoch.highest();
         if epoch < highest {
             let message = format!("epoch {epoch} is older than {highest}, which the node has seen");

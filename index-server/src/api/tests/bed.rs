@@ -67,6 +67,7 @@ impl TestBed {
             monitor: None,
             roster,
             figures,
+            fsck: Default::default(),
             moving: Moving::new(1 << 30),
             deciding: Arc::default(),
             tagging: Arc::default(),

@@ -8,6 +8,7 @@ mod files;
 mod mariadb;
 mod mysql;
 mod names;
+mod orphans;
 mod people;
 mod places;
 mod races;
@@ -45,6 +46,7 @@ fn all_cases() -> impl Iterator<Item = Case> {
         people::CASES,
         cluster::CASES,
         places::CASES,
+        orphans::CASES,
         tags::CASES,
         search::CASES,
         work::CASES,
