@@ -28,6 +28,8 @@ pub struct Member {
     pub reason: Option<String>,
     /// It is heard and takes no shards.
     stall: Option<Stall>,
+    /// It came, or answered, at this time: what was sent to it before says nothing of it now.
+    well_since: Option<Instant>,
 }
 
 /// A circuit breaker: a node that let a write wait in vain gets none until it has answered again.
@@ -117,7 +119,14 @@ impl Members {
         let mut seen = self.write();
         let mut known = std::mem::take(&mut seen.members);
         let renewed = rows.into_iter().map(|row| {
-            let unknown = |row| Member { row, heard: None, doubtful: false, reason: None, stall: None };
+            let unknown = |row| Member {
+                row,
+                heard: None,
+                doubtful: false,
+                reason: None,
+                stall: None,
+                well_since: None,
+            };
             let id = row.id;
             match known.remove(&id) {
                 Some(old) => (id, Member { row, ..old }),
@@ -182,6 +191,7 @@ impl Members {
         let was_away = !member.is_heard();
         member.heard = Some((Instant::now(), said));
         if started || was_away {
+            member.well_since = Some(Instant::now());
             seen.behind.insert(node);
         }
         if started {
@@ -190,8 +200,9 @@ impl Members {
         true
     }
 
-    /// A write waited for the node in vain: the next ones shall not.
-    pub fn stalled(&self, node: NodeId) {
+    /// A write that was begun at `begun` waited for the node in vain: the next ones shall not. If the node came or answered since,
+    /// that is over.
+    pub fn stalled(&self, node: NodeId, begun: Instant) {
         let (mut seen, now) = (self.write(), Instant::now());
         let others = seen.members.values().filter(|other| other.row.id != node && other.is_heard());
         let (heard, stalled) = (others.clone().count(), others.filter(|other| other.is_stalled()).count());
@@ -200,6 +211,9 @@ impl Members {
             return;
         }
         let Some(member) = seen.members.get_mut(&node) else { return };
+        if member.well_since.is_some_and(|since| begun < since) {
+            return;
+        }
         let pause = match member.stall {
             // Writes that were under way already say nothing new.
             Some(stall) if !stall.over => return,
@@ -222,9 +236,11 @@ impl Members {
     /// A node that stalled has answered: it gets shards again.
     pub fn answered(&self, node: NodeId) {
         let mut seen = self.write();
-        if let Some(stall) = seen.members.get_mut(&node).and_then(|member| member.stall.as_mut()) {
+        let Some(member) = seen.members.get_mut(&node) else { return };
+        if let Some(stall) = &mut member.stall {
             tracing::info!(%node, "node answers again");
             stall.over = true;
+            member.well_since = Some(Instant::now());
         }
     }
 

@@ -38,8 +38,6 @@ const TEXT_BYTES_MAX: usize = 255;
 const PING: Duration = Duration::from_secs(1);
 /// Nodes in one question.
 const NODES_MAX: usize = 1024;
-/// A message needs the order of magnitude; counting further would keep the database busy.
-const FILES_COUNTED_MAX: u32 = 100_000;
 
 /// What the service works on.
 pub struct MembershipService {
@@ -161,7 +159,8 @@ impl Membership for MembershipService {
             let on_them = |group: &&Group| group.members.iter().any(|member| nodes.contains(member));
             groups.iter().filter(on_them).map(|group| group.id).collect()
         };
-        let touched = self.catalog.files_touched(&touched, FILES_COUNTED_MAX).await.map_err(status)?;
+        let touched =
+            self.catalog.files_touched(&touched, catalog::FILES_COUNTED_MAX).await.map_err(status)?;
         let catalog::Touched { files, owners, tags } = touched;
         Ok(Response::new(TouchedResponse { files, owners, tags }))
     }

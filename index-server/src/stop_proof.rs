@@ -1,7 +1,7 @@
 //! The proof that a node may stop: every group and every known-short extent counted with the node gone.
 
 use crate::{
-    catalog::{Catalog, CatalogError, Intent, PAGE_MAX, ShortExtent},
+    catalog::{Catalog, CatalogError, FILES_COUNTED_MAX, Intent, PAGE_MAX, ShortExtent},
     margin::{self, Exceptions},
     members::{Member, Members},
 };
@@ -17,8 +17,6 @@ use tokio::time::timeout;
 
 /// A node that does not answer in this time does not count.
 const ANSWER: Duration = Duration::from_secs(2);
-/// Owners and tags named in a refusal.
-const NAMES_MAX: u32 = 10;
 
 /// What the proof is made from.
 pub struct StopProof<'a> {
@@ -66,7 +64,7 @@ impl StopProof<'_> {
             }));
         }
         let below: Vec<u32> = margins.below_floor.iter().copied().collect();
-        let touched = self.catalog.files_touched(&below, NAMES_MAX).await?;
+        let touched = self.catalog.files_touched(&below, FILES_COUNTED_MAX).await?;
         let worst = margins.worst.unwrap_or(0);
         let consequence = match worst {
             ..0 => "some files would be unreadable",

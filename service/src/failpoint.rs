@@ -1,6 +1,6 @@
 //! Named points in the code at which a test may let a process end.
 //!
-//! Every name stands in [`ALL`] with what it means and who must reach it; a test fails when one is never reached. A call costs a
+//! Every name stands in [`ALL`] with what it means; a test of the simulation fails when one is never reached. A call costs a
 //! look at a thread's variable and a static one, and nothing in a release build, where [`hit`] is empty unless the feature
 //! `failpoints` asks for it.
 //!
@@ -25,17 +25,6 @@ pub struct Failpoint {
     pub name: &'static str,
     /// What is true at this moment.
     pub meaning: &'static str,
-    /// Which test must come here.
-    pub reached_by: Reach,
-}
-
-/// The test that fails when a point is never reached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reach {
-    /// The simulation of a whole cluster.
-    Simulation,
-    /// Tests with real processes: the simulation has no such part.
-    Processes,
 }
 
 /// The code has come to the point `name`.

@@ -80,7 +80,7 @@ pub use short::{ShortExtent, ShortPosition};
 pub use taggings::TAGS_PER_FILE_MAX;
 pub use tags::{Tag, TagCount, TagError, TagState, Tagging, WeightedTag};
 pub use totals::Totals;
-pub use touched::Touched;
+pub use touched::{FILES_COUNTED_MAX, Touched};
 pub use transaction::Tx;
 pub use trash::{Restore, Trashed};
 pub use tree::{Content, Entry};

@@ -7,6 +7,8 @@ use super::{
 };
 use sqlx::any::AnyRow;
 
+/// Who is told how many files something touches needs the order of magnitude; counting further would keep the database busy.
+pub const FILES_COUNTED_MAX: u32 = 100_000;
 /// No refusal names more than this.
 const NAMES_MAX: i64 = 10;
 /// Beyond this many groups the answer is "most of them", and a list of marks gets too long.

@@ -11,7 +11,7 @@ use crate::{
 };
 use asterism_cluster::{Extent, ExtentWriter, StripeBuffer, WriteError, Written, placement};
 use asterism_erasure::{CELL_BYTES_MAX, EXTENT_BYTES_MAX, Policy};
-use asterism_proto::{ExtentId, ShardErrorKind};
+use asterism_proto::{ExtentId, NodeId, ShardErrorKind};
 use asterism_service::{failpoint, world};
 use bytes::{Bytes, BytesMut};
 use futures::{Stream, StreamExt};
@@ -158,9 +158,17 @@ pub(super) struct Upload<'a> {
     finished: Vec<(u32, Written)>,
     /// What it writes is no orphan meanwhile.
     ticket: Ticket,
-    /// Every extent begun, by number, with its group.
+    /// Every extent begun, by number, and how.
     placed: Vec<Extent>,
-    groups: Vec<u32>,
+    begun: Vec<Begun>,
+}
+
+/// How an extent was begun.
+struct Begun {
+    group: u32,
+    at: Instant,
+    /// Nodes that were not asked to take their shards.
+    left_out: Vec<NodeId>,
 }
 
 impl<'a> Upload<'a> {
@@ -180,7 +188,7 @@ impl<'a> Upload<'a> {
             finished: Vec::new(),
             ticket: extents.running.begin(),
             placed: Vec::new(),
-            groups: Vec::new(),
+            begun: Vec::new(),
         }
     }
 
@@ -313,7 +321,7 @@ impl<'a> Upload<'a> {
                 seq: *seq,
                 file_offset,
                 bytes: written.extent_bytes,
-                group: self.groups[*seq as usize],
+                group: self.begun[*seq as usize].group,
                 data: placed.policy.data() as u8,
                 parity: placed.policy.parity() as u8,
                 cell_bytes: placed.cell_bytes as u32,
@@ -399,7 +407,8 @@ impl<'a> Upload<'a> {
         let writable = members.writable(shard_bytes);
         let nodes = extent.nodes.clone();
         self.placed.push(extent.clone());
-        self.groups.push(group.id);
+        let left_out = nodes.iter().copied().filter(|node| !writable(*node)).collect();
+        self.begun.push(Begun { group: group.id, at: Instant::now(), left_out });
         let writer = ExtentWriter::begin(&self.extents.shards, extent, self.extents.epoch(), |slot| {
             writable(nodes[slot])
         })?;
@@ -423,8 +432,9 @@ impl<'a> Upload<'a> {
         for (slot, error) in &written.missing {
             let node = self.placed[seq as usize].nodes[usize::from(*slot)];
             tracing::warn!(%node, slot, %error, "shard not written; the extent is short until it is rebuilt");
-            if error.kind == ShardErrorKind::Unavailable {
-                self.extents.members.stalled(node);
+            let begun = &self.begun[seq as usize];
+            if error.kind == ShardErrorKind::Unavailable && !begun.left_out.contains(&node) {
+                self.extents.members.stalled(node, begun.at);
             }
         }
         self.finished.push((seq, written));

@@ -191,14 +191,17 @@ fn an_empty_node_that_meets_a_new_server_does_not_count_until_it_was_counted() {
 fn a_node_that_stalled_is_left_alone_until_it_answers() {
     let members = members(&[ROOMY; 7], &[&[1, 2, 3, 4, 5, 6]]);
     let chosen = || members.choose_group(5, MIB, draw()).unwrap().members;
-    members.stalled(node(2));
+    let begun = Instant::now();
+    members.stalled(node(2), begun);
     assert!(!members.writable(MIB)(node(2)) && members.is_heard(node(2)));
     assert_eq!(chosen(), [1, 7, 3, 4, 5, 6].map(node), "a spare stands in for it");
     assert_eq!(members.to_be_asked(), [], "not at once");
     members.answered(node(2));
     assert_eq!(chosen(), [1, 2, 3, 4, 5, 6].map(node));
+    members.stalled(node(2), begun);
+    assert!(members.is_prompt(node(2)), "a write that was begun before it answered says nothing of it now");
     // Not more than a third: then it is something else.
-    (1..=7).for_each(|number| members.stalled(node(number)));
+    (1..=7).for_each(|number| members.stalled(node(number), Instant::now()));
     assert_eq!((1..=7).filter(|number| !members.is_prompt(node(*number))).count(), 2);
     let mut restarted = says(1000 * MIB);
     restarted.boot = "another".into();

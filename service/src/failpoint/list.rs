@@ -1,126 +1,70 @@
 //! All failpoints. A test here compares the list with what the code hits.
 
-use super::{
-    Failpoint,
-    Reach::{self, Processes, Simulation},
-};
+use super::Failpoint;
 
-const fn point(name: &'static str, reached_by: Reach, meaning: &'static str) -> Failpoint {
-    Failpoint { name, meaning, reached_by }
+const fn point(name: &'static str, meaning: &'static str) -> Failpoint {
+    Failpoint { name, meaning }
 }
 
 /// Every point there is, by part.
 pub const ALL: &[Failpoint] = &[
     // Writing an extent to its nodes.
-    point(
-        "write.shard_acked",
-        Simulation,
-        "one more node says that its shard is durable; the others are waited for",
-    ),
-    point(
-        "write.all_acked",
-        Simulation,
-        "every shard of an extent is durable or given up; the extent is no file's yet",
-    ),
+    point("write.shard_acked", "one more node says that its shard is durable; the others are waited for"),
+    point("write.all_acked", "every shard of an extent is durable or given up; the extent is no file's yet"),
     // An upload.
-    point(
-        "upload.extent_begun",
-        Simulation,
-        "an extent has its nodes and its writes are open; nothing is durable",
-    ),
-    point(
-        "upload.stored",
-        Simulation,
-        "all extents of an upload are durable; the catalog knows nothing of them",
-    ),
-    point("upload.committed", Simulation, "the upload is a file in the catalog; the client has no answer"),
-    point(
-        "upload.abandoned",
-        Simulation,
-        "what a failed upload left on nodes is about to be queued for removal",
-    ),
+    point("upload.extent_begun", "an extent has its nodes and its writes are open; nothing is durable"),
+    point("upload.stored", "all extents of an upload are durable; the catalog knows nothing of them"),
+    point("upload.committed", "the upload is a file in the catalog; the client has no answer"),
+    point("upload.abandoned", "what a failed upload left on nodes is about to be queued for removal"),
     // Every transaction of the catalog that changes something.
-    point(
-        "catalog.before_commit",
-        Simulation,
-        "the statements of a transaction are done; COMMIT is not sent",
-    ),
-    point("catalog.after_commit", Simulation, "a transaction is committed; its caller does not know"),
+    point("catalog.before_commit", "the statements of a transaction are done; COMMIT is not sent"),
+    point("catalog.after_commit", "a transaction is committed; its caller does not know"),
     // Reading.
-    point("read.fault_noted", Simulation, "a shard that a read proved bad is on the list of short shards"),
+    point("read.fault_noted", "a shard that a read proved bad is on the list of short shards"),
     // Deleting: trash, purge with the intent to remove shards, removal on the nodes.
-    point("trash.committed", Simulation, "an entry is in the trash; the client has no answer"),
-    point(
-        "purge.committed",
-        Simulation,
-        "entries are gone for good and the removal of their shards is queued",
-    ),
-    point("deletion.before_call", Simulation, "shards that must go are known; their node has not been asked"),
-    point("deletion.node_done", Simulation, "a node has removed shards; they are still on the list"),
-    point("deletion.confirmed", Simulation, "removed shards are off the list"),
+    point("trash.committed", "an entry is in the trash; the client has no answer"),
+    point("purge.committed", "entries are gone for good and the removal of their shards is queued"),
+    point("deletion.before_call", "shards that must go are known; their node has not been asked"),
+    point("deletion.node_done", "a node has removed shards; they are still on the list"),
+    point("deletion.confirmed", "removed shards are off the list"),
     // Healing.
-    point("repair.before_put", Simulation, "a missing shard is about to be rebuilt; nothing is written"),
-    point("repair.written", Simulation, "the rebuilt shard is durable; it has not been read back"),
+    point("repair.before_put", "a missing shard is about to be rebuilt; nothing is written"),
+    point("repair.written", "the rebuilt shard is durable; it has not been read back"),
     point(
         "repair.counted",
-        Simulation,
         "the rebuilt shard was read back as valid; its row still says that it is missing",
     ),
-    point(
-        "repair.cleared",
-        Simulation,
-        "the rebuilt shard counts; it is not yet known whether its file went meanwhile",
-    ),
+    point("repair.cleared", "the rebuilt shard counts; it is not yet known whether its file went meanwhile"),
     point(
         "repair.on_spare",
-        Processes,
         "a missing shard was rebuilt on a spare node and read back; the catalog names the old one",
     ),
-    point(
-        "census.marked",
-        Simulation,
-        "a shard that a node came back without is on the list of short shards",
-    ),
-    point("census.counted", Simulation, "a node was counted to its end; it does not count as live yet"),
-    point("scrub.page_read", Processes, "a page of extents was scrubbed; the walk still stands before it"),
-    point("scrub.noted", Processes, "a shard that the scrub found bad is on the list of short shards"),
+    point("census.marked", "a shard that a node came back without is on the list of short shards"),
+    point("census.counted", "a node was counted to its end; it does not count as live yet"),
+    point("scrub.page_read", "a page of extents was scrubbed; the walk still stands before it"),
+    point("scrub.noted", "a shard that the scrub found bad is on the list of short shards"),
     // Shards that nothing names.
-    point("orphans.marked", Processes, "shards of a node that nothing names are marked"),
-    point(
-        "orphans.claimed",
-        Processes,
-        "marked shards were looked at again and claimed; they lie where they were",
-    ),
+    point("orphans.marked", "shards of a node that nothing names are marked"),
+    point("orphans.claimed", "marked shards were looked at again and claimed; they lie where they were"),
     point(
         "orphans.node_done",
-        Processes,
         "a node has set claimed shards aside, or let them go; the catalog does not know",
     ),
     // Moving shards between nodes.
-    point("moves.planned", Simulation, "what is to move is in the catalog; nothing has moved"),
-    point(
-        "moves.copied",
-        Simulation,
-        "a batch of shards is durable on its new nodes; it has not been read back",
-    ),
+    point("moves.planned", "what is to move is in the catalog; nothing has moved"),
+    point("moves.copied", "a batch of shards is durable on its new nodes; it has not been read back"),
     point(
         "moves.counted",
-        Simulation,
         "a batch of shards was read back as valid on its new nodes; the catalog names the old ones",
     ),
     point(
         "moves.relocated",
-        Simulation,
         "the catalog names the new nodes of a batch and has the old shards queued for removal",
     ),
-    point(
-        "moves.before_switch",
-        Simulation,
-        "all shards of a position were carried; its group still names the old node",
-    ),
-    point("moves.switched", Simulation, "a group names its new node; this process still knows the old one"),
+    point("moves.before_switch", "all shards of a position were carried; its group still names the old node"),
+    point("moves.switched", "a group names its new node; this process still knows the old one"),
     // Leading.
-    point("lease.taken", Simulation, "the lease for background work is taken; no work has begun under it"),
+    point("lease.taken", "the lease for background work is taken; no work has begun under it"),
 ];
 
 #[cfg(test)]

@@ -23,7 +23,10 @@ while read -r word; do
     case $word in
         kill) kill -KILL "$pid"; wait "$pid" ;;
         start) start "$@" ;;
-        hold) kill -STOP "$pid" ;;
+        hold)
+            kill -STOP "$pid"
+            # A thread that runs may answer one more question.
+            while cat /proc/"$pid"/task/*/stat | grep -qv ') T '; do :; done ;;
         go) kill -CONT "$pid" ;;
     esac
     echo done
