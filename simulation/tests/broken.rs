@@ -21,20 +21,20 @@ const LOST: &[&str] = &["not whole", "cannot be read", "is gone"];
 
 #[test]
 fn a_node_that_acknowledges_before_its_disk_has_synced_is_found() {
-    check(Broken::AcknowledgesBeforeSync, 10, LOST);
+    check(Broken::AcknowledgesBeforeSync, 60, LOST);
 }
 
 #[test]
 fn bytes_that_nobody_verifies_are_found() {
-    check(Broken::TrustsBytes, 10, &["that are none of", "cannot be read", "is not valid"]);
+    check(Broken::TrustsBytes, 60, &["that are none of", "cannot be read", "is not valid"]);
 }
 
 #[test]
 fn a_deletion_because_of_something_that_was_not_found_is_found() {
-    check(Broken::DeletesOnNotFound, 10, LOST);
+    check(Broken::DeletesOnNotFound, 60, LOST);
 }
 
 #[test]
 fn an_acknowledgement_of_what_was_only_sent_is_found() {
-    check(Broken::AcknowledgesWhatWasSent, 10, LOST);
+    check(Broken::AcknowledgesWhatWasSent, 60, LOST);
 }
